@@ -1,0 +1,1 @@
+//! A Client that hands tasks to whichever worker is free.

@@ -1,0 +1,2 @@
+//! Placeholder until the topic is written.
+fn main() {}

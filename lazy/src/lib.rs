@@ -1,0 +1,1 @@
+//! Work that is put off, done once, or never.

@@ -1,0 +1,1 @@
+//! Pool.map: a fixed crew of threads or processes for many tasks.

@@ -1,0 +1,141 @@
+//! A Python peer: a resident child process that times its own operation.
+//!
+//! The sampler visits it in rotation like any model. One child serves one
+//! model on one parameter and lives as long as that cell is measured. It
+//! speaks lines of JSON:
+//!
+//! ```text
+//! argv      scripts/peer.py  threads/sin/numpy_serial  1000000
+//! child  -> {"ready": true}
+//! parent -> {"iterations": 3}
+//! child  -> {"nanoseconds": 21000000, "answers": ["sum 0.232884"]}
+//! ```
+//!
+//! or, instead of either answer, `{"error": "why"}`. `answers` holds each
+//! distinct result once. End of input ends the child.
+
+use std::io::{BufRead, BufReader, Write};
+use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::Pid;
+use serde::Deserialize;
+
+/// How long a peer may take to end by itself once its input ends.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// A Python, and the script that serves the lecture's operations.
+#[derive(Clone, Debug)]
+pub struct Interpreter {
+    /// The program.
+    pub python: PathBuf,
+    /// The peer script.
+    pub script: PathBuf,
+}
+
+impl Interpreter {
+    /// The interpreter that `report run --python` hands to the benches, in
+    /// `POLYPHONY_PEER_PYTHON` and `POLYPHONY_PEER_SCRIPT`.
+    pub fn from_env() -> Option<Self> {
+        Some(Self {
+            python: std::env::var_os("POLYPHONY_PEER_PYTHON")?.into(),
+            script: std::env::var_os("POLYPHONY_PEER_SCRIPT")?.into(),
+        })
+    }
+}
+
+/// What a peer answers.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Answer {
+    Error {
+        error: String,
+    },
+    Ran {
+        nanoseconds: u64,
+        answers: Vec<String>,
+    },
+    Ready {
+        #[allow(dead_code, reason = "its presence is the message")]
+        ready: bool,
+    },
+}
+
+/// A running peer. Dropping it ends the child and all that it started.
+#[derive(Debug)]
+pub(crate) struct Peer {
+    name: String,
+    child: Child,
+    requests: Option<ChildStdin>,
+    answers: BufReader<ChildStdout>,
+}
+
+impl Peer {
+    /// Starts a child for one model on one parameter and waits until it is ready.
+    pub(crate) fn start(at: &Interpreter, name: &str, parameter: u64) -> Result<Self, String> {
+        let mut child = Command::new(&at.python)
+            .arg(&at.script)
+            .args([name, &parameter.to_string()])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            // A group of its own, so that pools and clusters which the peer
+            // starts can be ended with it.
+            .process_group(0)
+            .spawn()
+            .map_err(|e| format!("cannot start {}: {e}", at.python.display()))?;
+        let requests = child.stdin.take();
+        let answers = BufReader::new(child.stdout.take().expect("stdout is piped"));
+        let mut peer = Self { name: name.into(), child, requests, answers };
+        match peer.answer()? {
+            Answer::Ready { .. } => Ok(peer),
+            _ => Err(format!("Python peer {name} answered before it was ready")),
+        }
+    }
+
+    /// Runs the operation `iterations` times; returns the time it took by the
+    /// peer's own clock, and its distinct answers.
+    pub(crate) fn run(&mut self, iterations: u64) -> Result<(Duration, Vec<String>), String> {
+        let requests = self.requests.as_mut().expect("open until dropped");
+        writeln!(requests, "{{\"iterations\": {iterations}}}")
+            .map_err(|e| format!("Python peer {} is gone: {e}", self.name))?;
+        match self.answer()? {
+            Answer::Ran { nanoseconds, answers } if !answers.is_empty() => {
+                Ok((Duration::from_nanos(nanoseconds), answers))
+            }
+            _ => Err(format!("Python peer {} sent no answer to check", self.name)),
+        }
+    }
+
+    fn answer(&mut self) -> Result<Answer, String> {
+        let mut line = String::new();
+        let read = self.answers.read_line(&mut line);
+        if read.map_err(|e| format!("Python peer {}: {e}", self.name))? == 0 {
+            return Err(format!("Python peer {} ended without an answer", self.name));
+        }
+        match serde_json::from_str(&line) {
+            Ok(Answer::Error { error }) => Err(format!("Python peer {}: {error}", self.name)),
+            Ok(answer) => Ok(answer),
+            Err(e) => Err(format!("Python peer {} sent {line:?}: {e}", self.name)),
+        }
+    }
+}
+
+impl Drop for Peer {
+    fn drop(&mut self) {
+        // End of input asks the child to close what it opened.
+        drop(self.requests.take());
+        let asked = Instant::now();
+        while asked.elapsed() < PATIENCE {
+            if !matches!(self.child.try_wait(), Ok(None)) {
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        // Whatever is left of its group goes too; an empty group is no error.
+        let _ = killpg(Pid::from_raw(self.child.id().cast_signed()), Signal::SIGKILL);
+        let _ = self.child.wait();
+    }
+}

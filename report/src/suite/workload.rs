@@ -1,0 +1,318 @@
+//! One workload: the same work for every model, and how its result is checked.
+
+use std::any::Any;
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::fmt::Debug;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::Rc;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Claim, Routine};
+use crate::peer::{Interpreter, Peer};
+
+/// How much one iteration does, for throughput.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
+pub enum Work {
+    /// So many elements.
+    Elements(u64),
+    /// So many bytes.
+    Bytes(u64),
+}
+
+/// What a reader must know of a workload; it is written beside its times.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct Description {
+    /// The name, in snake case: the second half of the criterion group.
+    pub workload: String,
+    /// What the work is, in one line.
+    pub title: String,
+    /// What the parameter counts: "elements", "milliseconds of wait".
+    pub parameter: String,
+    /// The parameters that are measured, rising.
+    pub parameters: Vec<u64>,
+    /// The models in the order in which they are declared; the first is the
+    /// baseline.
+    pub models: Vec<String>,
+    /// What the figures leave out, and what else a reader must know.
+    pub notes: Vec<String>,
+    /// The claims of the lecture that this workload decides.
+    pub claims: Vec<Claim>,
+    /// A model that takes longer than this for one iteration is not asked for
+    /// larger parameters.
+    pub patience: Option<Duration>,
+}
+
+/// Why a model has no time.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
+pub enum Failure {
+    /// It came back with a result that is not the known answer.
+    Wrong(String),
+    /// It did not come back with a result.
+    Failed(String),
+}
+
+/// A model on one parameter, without its type: runs so many iterations,
+/// checks every result, and says how long the work took.
+pub(crate) type Running<'a> = Box<dyn FnMut(u64) -> Result<Duration, Failure> + 'a>;
+
+/// A workload without its result type, as the drivers see it.
+pub(crate) trait Erased {
+    fn description(&self) -> &Description;
+    fn work(&self, parameter: u64) -> Option<Work>;
+    /// Whether the model runs in Python.
+    fn is_python(&self, model: usize) -> bool;
+    /// Sets a model up; a panic in the set-up is a failure.
+    fn start<'a>(
+        &'a self,
+        topic: &str,
+        model: usize,
+        parameter: u64,
+        python: Option<&Interpreter>,
+    ) -> Result<Running<'a>, Failure>;
+}
+
+enum Model<Out> {
+    Rust(Box<dyn Fn(u64) -> Routine<Out>>),
+    Python,
+}
+
+type CheckResult<Out> = dyn Fn(u64, &Out) -> Result<(), String>;
+type CheckAnswer = dyn Fn(u64, &str) -> Result<(), String>;
+
+/// The same work for every model: its parameters, its known answer, its models.
+///
+/// See the [module](crate::suite) for an example.
+pub struct Workload<Out> {
+    description: Description,
+    work: Option<Box<dyn Fn(u64) -> Work>>,
+    models: Vec<Model<Out>>,
+    check: Option<Box<CheckResult<Out>>>,
+    check_answer: Option<Box<CheckAnswer>>,
+}
+
+impl<Out: 'static> Workload<Out> {
+    /// A workload with a snake-case name and one line that says what the work is.
+    pub fn new(name: &str, title: &str) -> Self {
+        Self {
+            description: Description {
+                workload: name.into(),
+                title: title.into(),
+                parameter: String::new(),
+                parameters: Vec::new(),
+                models: Vec::new(),
+                notes: Vec::new(),
+                claims: Vec::new(),
+                patience: None,
+            },
+            work: None,
+            models: Vec::new(),
+            check: None,
+            check_answer: None,
+        }
+    }
+
+    /// What the parameter counts, and the values to measure, rising.
+    #[must_use]
+    pub fn parameter(mut self, counts: &str, values: Vec<u64>) -> Self {
+        debug_assert!(values.is_sorted(), "parameters of {} rise", self.description.workload);
+        self.description.parameter = counts.into();
+        self.description.parameters = values;
+        self
+    }
+
+    /// One iteration handles this many elements, given the parameter.
+    #[must_use]
+    pub fn elements(mut self, of: impl Fn(u64) -> u64 + 'static) -> Self {
+        self.work = Some(Box::new(move |n| Work::Elements(of(n))));
+        self
+    }
+
+    /// One iteration moves this many bytes, given the parameter.
+    #[must_use]
+    pub fn bytes(mut self, of: impl Fn(u64) -> u64 + 'static) -> Self {
+        self.work = Some(Box::new(move |n| Work::Bytes(of(n))));
+        self
+    }
+
+    /// How a result is checked: `Err` says what is wrong with it.
+    #[must_use]
+    pub fn check(mut self, check: impl Fn(u64, &Out) -> Result<(), String> + 'static) -> Self {
+        self.check = Some(Box::new(check));
+        self
+    }
+
+    /// The known answer for a parameter, worked out once and compared with
+    /// every result.
+    #[must_use]
+    pub fn expect(self, answer: impl Fn(u64) -> Out + 'static) -> Self
+    where
+        Out: PartialEq + Debug,
+    {
+        let known: RefCell<HashMap<u64, Rc<Out>>> = RefCell::default();
+        self.check(move |parameter, out| {
+            let answer = Rc::clone(
+                known.borrow_mut().entry(parameter).or_insert_with(|| Rc::new(answer(parameter))),
+            );
+            if *out == *answer {
+                return Ok(());
+            }
+            Err(format!("got {}, expected {}", shortened(out), shortened(&*answer)))
+        })
+    }
+
+    /// How a Python peer's answer, a line of text, is checked.
+    #[must_use]
+    pub fn check_python(
+        mut self,
+        check: impl Fn(u64, &str) -> Result<(), String> + 'static,
+    ) -> Self {
+        self.check_answer = Some(Box::new(check));
+        self
+    }
+
+    /// The line of text that a Python peer must answer with.
+    #[must_use]
+    pub fn expect_python(self, answer: impl Fn(u64) -> String + 'static) -> Self {
+        self.check_python(move |parameter, got| {
+            let expected = answer(parameter);
+            if got == expected {
+                Ok(())
+            } else {
+                Err(format!("got {got:?}, expected {expected:?}"))
+            }
+        })
+    }
+
+    /// A model: `set_up` makes, for a parameter, everything that the work
+    /// needs and is not timed for (a runtime, a pool, the input).
+    #[must_use]
+    pub fn model(mut self, name: &str, set_up: impl Fn(u64) -> Routine<Out> + 'static) -> Self {
+        self.add(name, Model::Rust(Box::new(set_up)));
+        self
+    }
+
+    /// A model that a Python peer runs: `scripts` knows it by topic, workload
+    /// and name. It is left out where there is no Python.
+    #[must_use]
+    pub fn python(mut self, name: &str) -> Self {
+        self.add(name, Model::Python);
+        self
+    }
+
+    /// Says something that a reader of the figures must know.
+    #[must_use]
+    pub fn note(mut self, note: impl Into<String>) -> Self {
+        self.description.notes.push(note.into());
+        self
+    }
+
+    /// A claim of the lecture that this workload decides.
+    #[must_use]
+    pub fn claim(mut self, claim: Claim) -> Self {
+        self.description.claims.push(claim);
+        self
+    }
+
+    /// A model that needs longer than this for one iteration stops there: it
+    /// is not measured, neither here nor at larger parameters, and the table
+    /// says so.
+    #[must_use]
+    pub fn patience(mut self, limit: Duration) -> Self {
+        self.description.patience = Some(limit);
+        self
+    }
+
+    fn add(&mut self, name: &str, model: Model<Out>) {
+        let names = &mut self.description.models;
+        assert!(!names.iter().any(|other| other == name), "two models are called {name}");
+        names.push(name.into());
+        self.models.push(model);
+    }
+}
+
+impl<Out: 'static> Erased for Workload<Out> {
+    fn description(&self) -> &Description {
+        &self.description
+    }
+
+    fn work(&self, parameter: u64) -> Option<Work> {
+        self.work.as_ref().map(|work| work(parameter))
+    }
+
+    fn is_python(&self, model: usize) -> bool {
+        matches!(self.models[model], Model::Python)
+    }
+
+    fn start<'a>(
+        &'a self,
+        topic: &str,
+        model: usize,
+        parameter: u64,
+        python: Option<&Interpreter>,
+    ) -> Result<Running<'a>, Failure> {
+        let workload = &self.description.workload;
+        match &self.models[model] {
+            Model::Rust(set_up) => {
+                let check = self.check.as_deref().ok_or_else(|| no_check(workload, "check"))?;
+                let mut routine = catch(|| Ok(set_up(parameter)))?;
+                Ok(Box::new(move |iterations| {
+                    let mut wrong = false;
+                    let mut see = |out: &Out| check(parameter, out).inspect_err(|_| wrong = true);
+                    let ran = catch(|| routine.run(iterations, &mut see).map_err(Failure::Failed));
+                    match ran {
+                        Err(Failure::Failed(message)) if wrong => Err(Failure::Wrong(message)),
+                        other => other,
+                    }
+                }))
+            }
+            Model::Python => {
+                let check = self
+                    .check_answer
+                    .as_deref()
+                    .ok_or_else(|| no_check(workload, "check_python"))?;
+                let python = python.ok_or_else(|| Failure::Failed("no Python".into()))?;
+                let name = format!("{topic}/{workload}/{}", self.description.models[model]);
+                let mut peer = Peer::start(python, &name, parameter).map_err(Failure::Failed)?;
+                Ok(Box::new(move |iterations| {
+                    let (taken, answers) = peer.run(iterations).map_err(Failure::Failed)?;
+                    answers
+                        .iter()
+                        .try_for_each(|answer| check(parameter, answer))
+                        .map_err(Failure::Wrong)?;
+                    Ok(taken)
+                }))
+            }
+        }
+    }
+}
+
+fn no_check(workload: &str, method: &str) -> Failure {
+    Failure::Failed(format!(
+        "workload {workload} declares no `{method}`, so no result can be trusted"
+    ))
+}
+
+/// Runs `work`; a panic becomes a failure with its message.
+fn catch<T>(work: impl FnOnce() -> Result<T, Failure>) -> Result<T, Failure> {
+    catch_unwind(AssertUnwindSafe(work))
+        .unwrap_or_else(|panic| Err(Failure::Failed(format!("panicked: {}", message_of(&*panic)))))
+}
+
+fn message_of(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(ToString::to_string);
+    text.or_else(|| panic.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "with a payload that is no text".into())
+}
+
+/// A result in at most a line: a million squares would bury the message.
+fn shortened(value: &impl Debug) -> String {
+    const LONGEST: usize = 80;
+    let text = format!("{value:?}");
+    match text.char_indices().nth(LONGEST) {
+        None => text,
+        Some((cut, _)) => format!("{}… ({} characters)", &text[..cut], text.len()),
+    }
+}

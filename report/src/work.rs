@@ -1,0 +1,78 @@
+//! Work whose duration is a parameter: the calibrated kernel.
+//!
+//! The lecture's own work is so cheap in Rust that most of its effects vanish
+//! (a million squares take under a millisecond, and most of that is page
+//! faults). Verdicts are taken from `busy` instead: pure arithmetic, no
+//! memory, as long as one asks.
+
+use std::hint::black_box;
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+/// Runs `steps` steps of an integer chain and returns where it ends.
+///
+/// Each step is a multiplication and a rotation that need the step before, so
+/// the chain can be neither vectorised, nor skipped, nor run ahead: its time
+/// is proportional to `steps`, whoever calls it. The answer is a known one:
+/// the same number of steps ends at the same value everywhere.
+///
+/// ```
+/// use report::work::busy;
+/// assert_eq!(busy(0), 0x9E37_79B9_7F4A_7C15);
+/// assert_eq!(busy(1_000), busy(1_000));
+/// assert_ne!(busy(1_000), busy(1_001));
+/// ```
+#[inline(never)]
+pub fn busy(steps: u64) -> u64 {
+    // The golden ratio's bits to start from, and Knuth's MMIX multiplier
+    // (The Art of Computer Programming, vol. 2, 3.3.4): any odd constants do.
+    let mut x = 0x9E37_79B9_7F4A_7C15_u64;
+    for _ in 0..black_box(steps) {
+        x = x.wrapping_mul(6_364_136_223_846_793_005).rotate_left(23).wrapping_add(1);
+    }
+    x
+}
+
+/// The number of steps of [`busy`] that last about `duration` on this machine.
+///
+/// Calibrated once a process, on first use, in about 20 ms: the fastest of
+/// several trials counts, because interruptions only ever slow one down. Work
+/// for another process is handed over as steps, so that all do the same.
+pub fn steps(duration: Duration) -> u64 {
+    static PER_MICROSECOND: OnceLock<f64> = OnceLock::new();
+    let rate = PER_MICROSECOND.get_or_init(|| {
+        const TRIAL: u64 = 200_000;
+        let fastest = (0..20)
+            .map(|_| {
+                let start = Instant::now();
+                black_box(busy(TRIAL));
+                start.elapsed()
+            })
+            .min()
+            .expect("there are trials");
+        TRIAL as f64 / (fastest.as_nanos() as f64 / 1e3)
+    });
+    (duration.as_nanos() as f64 / 1e3 * rate).round() as u64
+}
+
+/// Checks a Python peer's answer to a calibrated workload, `"S steps end at X"`
+/// or a list of such separated by `"; "`: Python's chain takes fewer steps in
+/// the same time, so it says how many it took, and the chain is run again here.
+///
+/// # Errors
+/// What is wrong with the answer.
+///
+/// ```
+/// use report::work::{busy, check_steps};
+/// let answer = format!("500 steps end at {}", busy(500));
+/// assert!(check_steps(&answer).is_ok());
+/// assert!(check_steps("500 steps end at 1").is_err());
+/// ```
+pub fn check_steps(answer: &str) -> Result<(), String> {
+    let (steps, end) = answer
+        .split_once(" steps end at ")
+        .and_then(|(steps, end)| Some((steps.parse().ok()?, end.parse::<u64>().ok()?)))
+        .ok_or_else(|| format!("{answer:?} is not of the form \"S steps end at X\""))?;
+    let expected = busy(steps);
+    if end == expected { Ok(()) } else { Err(format!("{answer:?}, expected {expected}")) }
+}

@@ -1,0 +1,1 @@
+//! Waiting: block a thread, or come back later.

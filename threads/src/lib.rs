@@ -1,0 +1,1 @@
+//! One program, many sections: threads, locks, shared arrays and the GIL.
