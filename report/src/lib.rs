@@ -1,23 +1,54 @@
 //! The contract of comparison: what makes one model's time comparable with
 //! another's, and how the times become a report.
 //!
+//! A bench sees [`suite`], [`work`] and [`drive`]; the rest is how times are
+//! taken, kept and told.
+//!
 //! | module | holds |
 //! |---|---|
 //! | [`suite`] | what a bench declares: workloads, models, known answers, claims |
 //! | [`work`] | `busy`, the calibrated kernel whose duration is a parameter |
+//! | `drivers` | one suite, two drivers: criterion and the interleaved sampler |
 //! | [`peer`] | a Python child that is visited like any model |
+//! | [`stats`] | medians and ratios, with how far they can be trusted |
+//! | [`layout`] | criterion's files, and the only code that knows them |
+//! | [`record`] | what criterion does not record: machine, run, meaning, outcome |
+//! | [`topics`] | which topics there are, asked of cargo |
+//! | [`run`] | `report run`: benches as children, progress, resuming |
+//! | [`comparison`] | what a report says, apart from how it is written |
+//! | [`markdown`], [`chart`] | how it is written |
 
 #[cfg(not(target_os = "linux"))]
 compile_error!(
     "Polyphony measures processes, signals and /proc as Linux has them: build it on Linux"
 );
 
-pub mod peer;
-pub mod suite;
+pub mod claim;
+pub mod description;
+pub mod layout;
+pub mod machine;
+pub mod protocol;
+pub mod record;
+pub mod stats;
 pub mod work;
 
 #[cfg(feature = "drivers")]
 mod drivers;
+#[cfg(feature = "drivers")]
+pub mod peer;
+#[cfg(feature = "drivers")]
+pub mod suite;
+
+#[cfg(feature = "cli")]
+mod bench_process;
+#[cfg(feature = "cli")]
+pub mod error;
+#[cfg(feature = "cli")]
+mod progress;
+#[cfg(feature = "cli")]
+pub mod run;
+#[cfg(feature = "cli")]
+pub mod topics;
 
 #[cfg(feature = "drivers")]
 pub use drivers::drive;

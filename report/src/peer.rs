@@ -16,7 +16,6 @@
 
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -24,28 +23,10 @@ use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 use serde::Deserialize;
 
+use crate::protocol::Interpreter;
+
 /// How long a peer may take to end by itself once its input ends.
 const PATIENCE: Duration = Duration::from_secs(10);
-
-/// A Python, and the script that serves the lecture's operations.
-#[derive(Clone, Debug)]
-pub struct Interpreter {
-    /// The program.
-    pub python: PathBuf,
-    /// The peer script.
-    pub script: PathBuf,
-}
-
-impl Interpreter {
-    /// The interpreter that `report run --python` hands to the benches, in
-    /// `POLYPHONY_PEER_PYTHON` and `POLYPHONY_PEER_SCRIPT`.
-    pub fn from_env() -> Option<Self> {
-        Some(Self {
-            python: std::env::var_os("POLYPHONY_PEER_PYTHON")?.into(),
-            script: std::env::var_os("POLYPHONY_PEER_SCRIPT")?.into(),
-        })
-    }
-}
 
 /// What a peer answers.
 #[derive(Deserialize)]

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use criterion::{BenchmarkId, Criterion, Throughput};
 
-use crate::peer::Interpreter;
+use crate::protocol::Interpreter;
 use crate::suite::{Erased, Failure, Suite, Work};
 
 /// Runs all that criterion's own command line selects.
@@ -14,15 +14,14 @@ use crate::suite::{Erased, Failure, Suite, Work};
 /// # Panics
 /// At the first wrong or failed result, with the model's name: criterion has
 /// no way to give up one benchmark, and a wrong result must not get a time.
-pub(super) fn run(suite: &Suite) -> ExitCode {
+pub(super) fn run(suite: &Suite, python: Option<&Interpreter>) -> ExitCode {
     let mut criterion = Criterion::default()
         .sample_size(10)
         .warm_up_time(Duration::from_millis(200))
         .measurement_time(Duration::from_millis(700))
         .configure_from_args();
-    let python = Interpreter::from_env();
     for workload in &suite.workloads {
-        group(&mut criterion, suite.topic, &**workload, python.as_ref());
+        group(&mut criterion, suite.topic, &**workload, python);
     }
     criterion.final_summary();
     ExitCode::SUCCESS

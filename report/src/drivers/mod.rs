@@ -5,9 +5,18 @@
 //! binary it is the interleaved sampler.
 
 mod criterion;
+mod interleaved;
 
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::os::fd::AsFd;
+use std::os::unix::net::UnixStream;
 use std::process::ExitCode;
+use std::thread;
 
+use nix::unistd::dup2_stdin;
+
+use crate::protocol::Interpreter;
+use crate::protocol::{Event, FLAG, Request};
 use crate::suite::{Scale, Suite};
 
 /// Runs a suite as the command line asks; a bench's `main` is this call, after
@@ -21,5 +30,51 @@ use crate::suite::{Scale, Suite};
 /// }
 /// ```
 pub fn drive(suite: fn(Scale) -> Suite) -> ExitCode {
-    criterion::run(&suite(Scale::Quick))
+    let python = Interpreter::from_env();
+    if std::env::args().nth(1).as_deref() != Some(FLAG) {
+        return criterion::run(&suite(Scale::Quick), python.as_ref());
+    }
+    match sample(suite, python.as_ref()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(e) => {
+            eprintln!("{FLAG} is how `report run` starts a bench: {e}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn sample(suite: fn(Scale) -> Suite, python: Option<&Interpreter>) -> io::Result<()> {
+    let mut socket = take_stdin()?;
+    let mut lines = BufReader::new(socket.try_clone()?);
+    let mut line = String::new();
+    lines.read_line(&mut line)?;
+    let request: Request = serde_json::from_str(&line)?;
+    end_with_the_command(lines);
+
+    let scale = if request.full { Scale::Full } else { Scale::Quick };
+    let mut tell = |event: Event| {
+        let mut line = serde_json::to_vec(&event)?;
+        line.push(b'\n');
+        socket.write_all(&line)
+    };
+    interleaved::run(&suite(scale), &request, python, &mut tell)
+        .or_else(|e| tell(Event::GaveUp(e.to_string())))
+}
+
+/// Takes the socket off standard input, so that no child inherits it: the
+/// command must see it close when this process ends.
+fn take_stdin() -> io::Result<UnixStream> {
+    let socket = UnixStream::from(io::stdin().as_fd().try_clone_to_owned()?);
+    dup2_stdin(std::fs::File::open("/dev/null")?)?;
+    Ok(socket)
+}
+
+/// Ends this process when the command does. Workers and Python peers see their
+/// own pipes close then, and end too.
+fn end_with_the_command(mut lifeline: BufReader<UnixStream>) {
+    thread::spawn(move || {
+        // Nothing more is ever sent: the read returns at the end of the command.
+        let _ = lifeline.read(&mut [0]);
+        std::process::exit(130);
+    });
 }

@@ -32,15 +32,15 @@
 //! All models of a workload return the same type and the same value: that is
 //! what makes their times comparable. The first model is the baseline.
 
-mod claim;
 mod routine;
 mod workload;
 
-pub use claim::Claim;
+pub use crate::claim::Claim;
+pub use crate::description::{Description, Failure, Work};
 pub use routine::{Routine, fresh, observed, repeat, timed};
-pub use workload::{Description, Failure, Work, Workload};
+pub use workload::Workload;
 
-pub(crate) use workload::Erased;
+pub(crate) use workload::{Erased, Running};
 
 use std::time::Duration;
 

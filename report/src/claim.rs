@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 /// the run.
 ///
 /// ```
-/// use report::suite::Claim;
+/// use report::claim::Claim;
 /// let claim = Claim::new(41, "ten sleeping threads take as long as one")
 ///     .compares("threads", "serial")
 ///     .at(50)

@@ -1,0 +1,49 @@
+//! What is said of a workload, apart from the code that does it: the part of a
+//! suite that is written beside the times and read back for the report.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::claim::Claim;
+
+/// How much one iteration does, for throughput.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
+pub enum Work {
+    /// So many elements.
+    Elements(u64),
+    /// So many bytes.
+    Bytes(u64),
+}
+
+/// What a reader must know of a workload; it is written beside its times.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct Description {
+    /// The name, in snake case: the second half of the criterion group.
+    pub workload: String,
+    /// What the work is, in one line.
+    pub title: String,
+    /// What the parameter counts: "elements", "milliseconds of wait".
+    pub parameter: String,
+    /// The parameters that are measured, rising.
+    pub parameters: Vec<u64>,
+    /// The models in the order in which they are declared; the first is the
+    /// baseline.
+    pub models: Vec<String>,
+    /// What the figures leave out, and what else a reader must know.
+    pub notes: Vec<String>,
+    /// The claims of the lecture that this workload decides.
+    pub claims: Vec<Claim>,
+    /// A model that takes longer than this for one iteration is not asked for
+    /// larger parameters.
+    pub patience: Option<Duration>,
+}
+
+/// Why a model has no time.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
+pub enum Failure {
+    /// It came back with a result that is not the known answer.
+    Wrong(String),
+    /// It did not come back with a result.
+    Failed(String),
+}

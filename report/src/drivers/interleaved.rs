@@ -1,0 +1,319 @@
+//! `report run`: the interleaved sampler.
+//!
+//! A cell is a workload at one parameter. All its models are set up and live
+//! side by side; then rounds visit each of them, in an order that rotates and
+//! turns about, so that no model is always first or always behind the same
+//! other. What slows the machine for a while slows all models of a round, and
+//! their ratios stay what they are. (Measured one after the other, the same
+//! model took 77 and then 458 us.)
+//!
+//! A visit lasts [`Request::visit`], or one iteration if that is longer. The
+//! number of iterations is settled before the first round, and that warms the
+//! model up.
+
+use std::collections::HashMap;
+use std::io;
+use std::time::{Duration, Instant};
+
+use crate::layout::{self, INTERLEAVED, Id, Sample};
+use crate::protocol::Interpreter;
+use crate::protocol::{Event, Request};
+use crate::record::{Cell, Mark, Outcome, WorkloadRecord};
+use crate::suite::{Erased, Running, Suite};
+
+/// Runs what `request` asks for and tells `tell` how it goes.
+///
+/// # Errors
+/// Data that cannot be written. A model that fails is no error: its cell says so.
+pub(super) fn run(
+    suite: &Suite,
+    request: &Request,
+    python: Option<&Interpreter>,
+    tell: &mut dyn FnMut(Event) -> io::Result<()>,
+) -> io::Result<()> {
+    tell(Event::Plan(plan(suite, python.is_some())))?;
+    if request.plan_only {
+        return Ok(());
+    }
+    for workload in &suite.workloads {
+        let mut sampler =
+            Sampler { suite, workload: &**workload, request, python, too_slow: HashMap::new() };
+        sampler.record().write(&request.root)?;
+        for &parameter in &workload.description().parameters {
+            let cell = Cell { workload: workload.description().workload.clone(), parameter };
+            if request.done.contains(&cell) {
+                sampler.remember(parameter)?;
+                continue;
+            }
+            let start = Instant::now();
+            tell(Event::Began(cell.clone()))?;
+            sampler.cell(parameter, tell)?;
+            tell(Event::Done(cell, start.elapsed().as_secs_f64()))?;
+        }
+    }
+    Ok(())
+}
+
+fn plan(suite: &Suite, python: bool) -> Vec<(Cell, usize)> {
+    let cells = suite.workloads.iter().flat_map(|workload| {
+        let described = workload.description();
+        let models = (0..described.models.len()).filter(|&m| python || !workload.is_python(m));
+        let models = models.count();
+        described.parameters.iter().map(move |&parameter| {
+            (Cell { workload: described.workload.clone(), parameter }, models)
+        })
+    });
+    cells.collect()
+}
+
+/// The order in which round `round` visits `models` models.
+///
+/// The start moves on by one each round, and every other turn goes backwards:
+/// over `2 * models` rounds each model stands in each place twice and has each
+/// neighbour on either side.
+fn order(round: usize, models: usize) -> impl Iterator<Item = usize> {
+    (0..models).map(move |place| {
+        let step = if round.is_multiple_of(2) { place } else { models - 1 - place };
+        (step + round / 2) % models
+    })
+}
+
+/// One model of a cell while it is being measured.
+struct Visited<'a> {
+    model: usize,
+    run: Running<'a>,
+    iterations: u64,
+    times: Vec<f64>,
+}
+
+/// Measures one workload, parameter after parameter.
+struct Sampler<'a> {
+    suite: &'a Suite,
+    workload: &'a dyn Erased,
+    request: &'a Request,
+    python: Option<&'a Interpreter>,
+    /// Models that were too slow, with the parameter and the seconds.
+    too_slow: HashMap<usize, (u64, f64)>,
+}
+
+impl<'a> Sampler<'a> {
+    fn record(&self) -> WorkloadRecord {
+        let description = self.workload.description().clone();
+        WorkloadRecord { topic: self.suite.topic.into(), description }
+    }
+
+    fn id(&self, model: usize, parameter: u64) -> Id {
+        let described = self.workload.description();
+        Id {
+            group: format!("{}/{}", self.suite.topic, described.workload),
+            function: described.models[model].clone(),
+            value: parameter.to_string(),
+        }
+    }
+
+    /// The models that this run has: Python's only where there is a Python.
+    fn models(&self) -> impl Iterator<Item = usize> + use<'a> {
+        let (workload, python) = (self.workload, self.python.is_some());
+        (0..workload.description().models.len())
+            .filter(move |&model| python || !workload.is_python(model))
+    }
+
+    /// Takes over what an earlier part of the run found too slow.
+    fn remember(&mut self, parameter: u64) -> io::Result<()> {
+        for model in self.models() {
+            let mark = Mark::read(&self.request.root, &self.id(model, parameter))?;
+            if let Some(Mark { outcome: Outcome::Stopped { at, seconds }, .. }) = mark {
+                self.too_slow.insert(model, (at, seconds));
+            }
+        }
+        Ok(())
+    }
+
+    /// Measures one cell and writes what came of it.
+    fn cell(
+        &mut self,
+        parameter: u64,
+        tell: &mut dyn FnMut(Event) -> io::Result<()>,
+    ) -> io::Result<()> {
+        for model in 0..self.workload.description().models.len() {
+            layout::remove(&self.request.root, &self.id(model, parameter), INTERLEAVED)?;
+        }
+        let mut visited = Vec::new();
+        let mut no_time = Vec::new();
+        for model in self.models() {
+            match self.settle(model, parameter) {
+                Ok(ready) => visited.push(ready),
+                Err(outcome) => no_time.push((model, outcome)),
+            }
+        }
+        for round in 0..self.request.rounds {
+            let mut failed = Vec::new();
+            for place in order(round, visited.len()) {
+                let Visited { run, iterations, times, .. } = &mut visited[place];
+                match run(*iterations) {
+                    Ok(taken) => times.push(taken.as_nanos() as f64),
+                    Err(failure) => failed.push((place, failure)),
+                }
+            }
+            // From the back, so that places stay what they are.
+            failed.sort_unstable_by_key(|(place, _)| std::cmp::Reverse(*place));
+            for (place, failure) in failed {
+                no_time.push((visited.remove(place).model, Outcome::Failure(failure)));
+            }
+            tell(Event::Round)?;
+        }
+        for (model, outcome) in no_time {
+            let id = self.id(model, parameter);
+            self.mark(outcome.clone()).write(&self.request.root, &id)?;
+            tell(Event::NoTime { model: id.function, outcome })?;
+        }
+        for Visited { model, iterations, times, .. } in visited {
+            let id = self.id(model, parameter);
+            let sample = Sample {
+                iterations: vec![iterations as f64; times.len()],
+                times,
+                work: self.workload.work(parameter),
+            };
+            self.mark(Outcome::Measured).write(&self.request.root, &id)?;
+            layout::write(&self.request.root, &id, INTERLEAVED, &sample)?;
+        }
+        Ok(())
+    }
+
+    fn mark(&self, outcome: Outcome) -> Mark {
+        Mark { run: self.request.run.clone(), rounds: self.request.rounds, outcome }
+    }
+
+    /// Sets a model up, warms it, and settles how many iterations a visit is.
+    fn settle(&mut self, model: usize, parameter: u64) -> Result<Visited<'a>, Outcome> {
+        if let Some(&(at, seconds)) = self.too_slow.get(&model) {
+            return Err(Outcome::Stopped { at, seconds });
+        }
+        let run = self.workload.start(self.suite.topic, model, parameter, self.python);
+        let mut run = run.map_err(Outcome::Failure)?;
+        let visit = self.request.visit;
+        let patience = self.workload.description().patience.unwrap_or(Duration::MAX);
+        let mut iterations = 1;
+        loop {
+            let taken = run(iterations).map_err(Outcome::Failure)?;
+            // The first iteration is cold, and still tells what is far too slow.
+            if iterations == 1 && taken > patience {
+                let seconds = taken.as_secs_f64();
+                self.too_slow.insert(model, (parameter, seconds));
+                return Err(Outcome::Stopped { at: parameter, seconds });
+            }
+            // Near enough to scale up; a first visit that is already too long
+            // stays at one iteration.
+            if taken >= visit / 4 {
+                let scale = visit.as_secs_f64() / taken.as_secs_f64();
+                iterations = ((iterations as f64 * scale).round() as u64).max(1);
+                return Ok(Visited { model, run, iterations, times: Vec::new() });
+            }
+            iterations *= 2;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::suite::{Failure, Scale, Workload, repeat};
+
+    #[test]
+    fn every_model_stands_in_every_place_equally_often() {
+        const MODELS: usize = 5;
+        let mut seen = [[0; MODELS]; MODELS];
+        for round in 0..2 * MODELS {
+            let mut models: Vec<_> = order(round, MODELS).collect();
+            for (place, &model) in models.iter().enumerate() {
+                seen[model][place] += 1;
+            }
+            models.sort_unstable();
+            assert_eq!(models, [0, 1, 2, 3, 4], "each model once a round");
+        }
+        assert_eq!(seen, [[2; MODELS]; MODELS]);
+    }
+
+    fn suite() -> Suite {
+        Suite::new("topic").workload(
+            Workload::new("doubling", "n + n")
+                .parameter("n", Scale::Quick.pick([1, 2], [1]))
+                .expect(|n| 2 * n)
+                .patience(Duration::from_millis(200))
+                .model("right", |n| repeat(move || n + n))
+                .model("wrong_at_two", |n| repeat(move || n * n + n))
+                .model("slow", |n| {
+                    repeat(move || {
+                        std::thread::sleep(Duration::from_millis(300));
+                        n + n
+                    })
+                })
+                .model("panics", |n| {
+                    repeat(move || if n == 1 { panic!("at the disco") } else { 4 })
+                })
+                .python("python"),
+        )
+    }
+
+    fn sample(root: &std::path::Path, done: Vec<Cell>) -> Vec<Event> {
+        let request = Request {
+            plan_only: false,
+            full: false,
+            run: "a run".into(),
+            rounds: 3,
+            visit: Duration::from_millis(1),
+            root: root.into(),
+            done,
+        };
+        let mut events = Vec::new();
+        run(&suite(), &request, None, &mut |event| {
+            events.push(event);
+            Ok(())
+        })
+        .expect("the directory can be written");
+        events
+    }
+
+    fn mark(root: &std::path::Path, model: &str, parameter: u64) -> Option<Outcome> {
+        let id = Id {
+            group: "topic/doubling".into(),
+            function: model.into(),
+            value: parameter.to_string(),
+        };
+        Mark::read(root, &id).expect("marks can be read").map(|mark| mark.outcome)
+    }
+
+    #[test]
+    fn each_model_gets_the_outcome_it_deserves() {
+        let root = tempfile::tempdir().expect("a directory");
+        let events = sample(root.path(), Vec::new());
+        assert!(matches!(&events[0], Event::Plan(cells) if cells.len() == 2 && cells[0].1 == 4));
+        assert_eq!(mark(root.path(), "right", 1), Some(Outcome::Measured));
+        // 1 * 1 + 1 happens to be right, 2 * 2 + 2 is not.
+        assert_eq!(mark(root.path(), "wrong_at_two", 1), Some(Outcome::Measured));
+        let wrong = mark(root.path(), "wrong_at_two", 2).expect("a mark");
+        assert!(matches!(wrong, Outcome::Failure(Failure::Wrong(_))), "{wrong:?}");
+        let stopped = mark(root.path(), "slow", 2).expect("a mark");
+        assert!(matches!(stopped, Outcome::Stopped { at: 1, .. }), "{stopped:?}");
+        let Some(Outcome::Failure(Failure::Failed(why))) = mark(root.path(), "panics", 1) else {
+            panic!("a panic is a failure");
+        };
+        assert!(why.contains("at the disco"), "{why}");
+        assert_eq!(mark(root.path(), "python", 1), None, "no Python, no row");
+
+        let id = Id { group: "topic/doubling".into(), function: "right".into(), value: "2".into() };
+        let read = layout::read(root.path(), &id, INTERLEAVED).expect("readable").expect("there");
+        assert_eq!((read.id, read.sample.times.len()), (id, 3));
+    }
+
+    #[test]
+    fn a_resumed_run_skips_what_is_done_and_remembers_what_was_too_slow() {
+        let root = tempfile::tempdir().expect("a directory");
+        sample(root.path(), Vec::new());
+        let first = Cell { workload: "doubling".into(), parameter: 1 };
+        let events = sample(root.path(), vec![first.clone()]);
+        assert!(!events.iter().any(|e| matches!(e, Event::Began(cell) if *cell == first)));
+        let stopped = mark(root.path(), "slow", 2).expect("a mark");
+        assert!(matches!(stopped, Outcome::Stopped { at: 1, .. }), "{stopped:?}");
+    }
+}

@@ -1,0 +1,73 @@
+//! What can go wrong between a command and its report.
+
+use std::io;
+use std::path::PathBuf;
+
+/// Why there is no report.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// No topic has this name.
+    #[error("there is no topic {name:?}; the topics are {}", .known.join(", "))]
+    UnknownTopic {
+        /// What was asked for.
+        name: String,
+        /// What there is.
+        known: Vec<String>,
+    },
+    /// The current directory belongs to no workspace with suites.
+    #[error("{0}")]
+    NoWorkspace(String),
+    /// There is nothing to render.
+    #[error(
+        "nothing is measured in {}: run `cargo run --release -p report` for everything, \
+         or `cargo bench -p TOPIC` for one topic", .0.display()
+    )]
+    NothingMeasured(PathBuf),
+    /// The benches do not build; cargo has said why.
+    #[error("the benches do not build")]
+    Build,
+    /// A bench ended before it had measured everything.
+    #[error("the bench of {topic} {what}; what it printed is in {}", .log.display())]
+    Bench {
+        /// The topic.
+        topic: String,
+        /// How it ended.
+        what: String,
+        /// Where its output is.
+        log: PathBuf,
+    },
+    /// The user ended the run.
+    #[error(
+        "interrupted; {done} of {cells} cells are measured and kept. The same command goes on \
+         from there, and `cargo run --release -p report -- render` shows what there is"
+    )]
+    Interrupted {
+        /// Cells that are done.
+        done: usize,
+        /// Cells in all.
+        cells: usize,
+    },
+    /// A file or a process that the system would not give.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    /// A chart that could not be drawn.
+    #[error("cannot draw {}: {why}", .path.display())]
+    Chart {
+        /// The file.
+        path: PathBuf,
+        /// What the library says.
+        why: String,
+    },
+}
+
+impl Error {
+    /// The command's exit code: 130 after Ctrl-C, 1 for a bench that failed, 2
+    /// for bad usage or missing data.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Error::Interrupted { .. } => 130,
+            Error::Bench { .. } => 1,
+            _ => 2,
+        }
+    }
+}

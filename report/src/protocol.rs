@@ -1,0 +1,85 @@
+//! What `report run` and a bench say to each other while the bench samples.
+//!
+//! The command starts the bench with `--interleaved` and a socket as its
+//! standard input, sends one [`Request`] and reads [`Event`]s until the bench
+//! closes its end: JSON, a line each. The socket is also the bench's lifeline:
+//! when the command goes, the bench ends.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::record::{Cell, Outcome};
+
+/// The argument that makes a bench sample instead of running criterion.
+pub const FLAG: &str = "--interleaved";
+
+/// What the command asks of a bench.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct Request {
+    /// Only say which cells there are.
+    pub plan_only: bool,
+    /// The lecture's waits in whole.
+    pub full: bool,
+    /// The run's id.
+    pub run: String,
+    /// Rounds a cell.
+    pub rounds: usize,
+    /// How long a visit lasts, if one iteration does not last longer.
+    pub visit: Duration,
+    /// criterion's directory.
+    pub root: PathBuf,
+    /// The cells that are done already.
+    pub done: Vec<Cell>,
+}
+
+/// What a bench tells the command.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub enum Event {
+    /// The cells there are, in order, with the number of models of each.
+    Plan(Vec<(Cell, usize)>),
+    /// A cell begins.
+    Began(Cell),
+    /// All models of the cell were visited once more.
+    Round,
+    /// A model has no time, for this reason.
+    NoTime {
+        /// Its name.
+        model: String,
+        /// Why.
+        outcome: Outcome,
+    },
+    /// The cell is done and its data is written; it took so many seconds.
+    Done(Cell, f64),
+    /// The bench gives up: the disk is full, say.
+    GaveUp(String),
+}
+
+/// A Python, and the script that serves the lecture's operations.
+#[derive(Clone, Debug)]
+pub struct Interpreter {
+    /// The program.
+    pub python: PathBuf,
+    /// The peer script.
+    pub script: PathBuf,
+}
+
+impl Interpreter {
+    const PYTHON: &str = "POLYPHONY_PEER_PYTHON";
+    const SCRIPT: &str = "POLYPHONY_PEER_SCRIPT";
+
+    /// The environment by which the command hands it to a bench; set by hand,
+    /// it gives `cargo bench` the Python rows too.
+    pub fn to_env(&self) -> [(&'static str, &Path); 2] {
+        [(Self::PYTHON, &self.python), (Self::SCRIPT, &self.script)]
+    }
+
+    /// The interpreter that the environment names.
+    pub fn from_env() -> Option<Self> {
+        Some(Self {
+            python: std::env::var_os(Self::PYTHON)?.into(),
+            script: std::env::var_os(Self::SCRIPT)?.into(),
+        })
+    }
+}
