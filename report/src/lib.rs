@@ -24,12 +24,14 @@ compile_error!(
 );
 
 pub mod claim;
+pub mod comparison;
 pub mod description;
 pub mod layout;
 pub mod machine;
 pub mod protocol;
 pub mod record;
 pub mod stats;
+pub mod units;
 pub mod work;
 
 #[cfg(feature = "drivers")]
@@ -42,11 +44,19 @@ pub mod suite;
 #[cfg(feature = "cli")]
 mod bench_process;
 #[cfg(feature = "cli")]
+pub mod chart;
+#[cfg(feature = "cli")]
 pub mod error;
+#[cfg(feature = "cli")]
+pub mod markdown;
 #[cfg(feature = "cli")]
 mod progress;
 #[cfg(feature = "cli")]
+pub mod render;
+#[cfg(feature = "cli")]
 pub mod run;
+#[cfg(feature = "cli")]
+pub mod summary;
 #[cfg(feature = "cli")]
 pub mod topics;
 

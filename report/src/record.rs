@@ -5,7 +5,7 @@
 //!
 //! | file | says |
 //! |---|---|
-//! | `<criterion>/<group>/workload.json` | [`WorkloadRecord`]: title, parameter, models, claims |
+//! | `<criterion>/<group>/workload.<baseline>.json` | [`WorkloadRecord`]: title, parameter, models, claims |
 //! | `<criterion>/<group>/<function>/<value>/interleaved/interleaved.json` | [`Mark`]: which run and rounds, or why there is no time |
 //! | `<target>/report/runs/<id>.json` | [`Run`]: machine, commit, settings, and which cells are done |
 
@@ -23,6 +23,8 @@ use crate::machine::Machine;
 pub struct WorkloadRecord {
     /// The crate whose bench declares it.
     pub topic: String,
+    /// Its place in the topic's suite.
+    pub place: usize,
     /// What it declares.
     pub description: Description,
 }
@@ -33,14 +35,45 @@ impl WorkloadRecord {
         format!("{}/{}", self.topic, self.description.workload)
     }
 
-    /// Writes it beside the group's times.
+    /// Writes it beside the group's times under a baseline, which is what its
+    /// parameters and models are true of.
     ///
     /// # Errors
     /// Whatever the file system says, with the path.
-    pub fn write(&self, root: &Path) -> io::Result<()> {
+    pub fn write(&self, root: &Path, baseline: &str) -> io::Result<()> {
         let directory = root.join(file_name(&self.group()));
         std::fs::create_dir_all(&directory)?;
-        layout::write_json(&directory.join("workload.json"), self)
+        layout::write_json(&directory.join(Self::file(baseline)), self)
+    }
+
+    /// A topic's workloads under a baseline, in the order of its suite.
+    ///
+    /// # Errors
+    /// A record that cannot be read or understood, with its path.
+    pub fn all(root: &Path, topic: &str, baseline: &str) -> io::Result<Vec<Self>> {
+        let entries = match std::fs::read_dir(root) {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            entries => entries?,
+        };
+        let paths = entries.flatten().map(|entry| entry.path().join(Self::file(baseline)));
+        let records: io::Result<Vec<Self>> =
+            paths.filter(|path| path.exists()).map(|path| layout::read_json(&path)).collect();
+        let mut records = records?;
+        records.retain(|record| record.topic == topic);
+        records.sort_unstable_by_key(|record| record.place);
+        Ok(records)
+    }
+
+    /// Takes this record away: its topic has no such workload any more.
+    ///
+    /// # Errors
+    /// Whatever the file system says.
+    pub fn remove(&self, root: &Path, baseline: &str) -> io::Result<()> {
+        std::fs::remove_file(root.join(file_name(&self.group())).join(Self::file(baseline)))
+    }
+
+    fn file(baseline: &str) -> String {
+        format!("workload.{baseline}.json")
     }
 }
 

@@ -1,11 +1,14 @@
 //! `cargo bench -p TOPIC`: criterion drives the suite, one model at a time.
 
 use std::cell::Cell;
-use std::process::ExitCode;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
 use std::time::Duration;
 
 use criterion::{BenchmarkId, Criterion, Throughput};
 
+use crate::layout::NEW;
 use crate::protocol::Interpreter;
 use crate::suite::{Erased, Failure, Suite, Work};
 
@@ -20,6 +23,11 @@ pub(super) fn run(suite: &Suite, python: Option<&Interpreter>) -> ExitCode {
         .warm_up_time(Duration::from_millis(200))
         .measurement_time(Duration::from_millis(700))
         .configure_from_args();
+    // Without the descriptions the times are still good; only the report
+    // would not know what they are of.
+    if let Err(e) = output_directory().and_then(|root| suite.describe(&root, NEW)) {
+        eprintln!("`report render` will not find these times: {e}");
+    }
     for workload in &suite.workloads {
         group(&mut criterion, suite.topic, &**workload, python);
     }
@@ -85,4 +93,19 @@ fn give_up(group: &str, model: &str, parameter: u64, failure: &Failure) -> ! {
         Failure::Wrong(why) => panic!("{group}/{model}/{parameter} came back wrong: {why}"),
         Failure::Failed(why) => panic!("{group}/{model}/{parameter} failed: {why}"),
     }
+}
+
+/// Where criterion writes: it looks at `CRITERION_HOME`, then asks cargo.
+fn output_directory() -> io::Result<PathBuf> {
+    if let Some(home) = std::env::var_os("CRITERION_HOME") {
+        return Ok(home.into());
+    }
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let output =
+        Command::new(cargo).args(["metadata", "--format-version", "1", "--no-deps"]).output()?;
+    let metadata: serde_json::Value = serde_json::from_slice(&output.stdout)?;
+    let target = metadata["target_directory"]
+        .as_str()
+        .ok_or_else(|| io::Error::other("cargo metadata names no target directory"))?;
+    Ok(Path::new(target).join("criterion"))
 }

@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 use crate::layout::{self, INTERLEAVED, Id, Sample};
 use crate::protocol::Interpreter;
 use crate::protocol::{Event, Request};
-use crate::record::{Cell, Mark, Outcome, WorkloadRecord};
+use crate::record::{Cell, Mark, Outcome};
 use crate::suite::{Erased, Running, Suite};
 
 /// Runs what `request` asks for and tells `tell` how it goes.
@@ -38,7 +38,6 @@ pub(super) fn run(
     for workload in &suite.workloads {
         let mut sampler =
             Sampler { suite, workload: &**workload, request, python, too_slow: HashMap::new() };
-        sampler.record().write(&request.root)?;
         for &parameter in &workload.description().parameters {
             let cell = Cell { workload: workload.description().workload.clone(), parameter };
             if request.done.contains(&cell) {
@@ -97,11 +96,6 @@ struct Sampler<'a> {
 }
 
 impl<'a> Sampler<'a> {
-    fn record(&self) -> WorkloadRecord {
-        let description = self.workload.description().clone();
-        WorkloadRecord { topic: self.suite.topic.into(), description }
-    }
-
     fn id(&self, model: usize, parameter: u64) -> Id {
         let described = self.workload.description();
         Id {

@@ -42,7 +42,11 @@ pub use workload::Workload;
 
 pub(crate) use workload::{Erased, Running};
 
+use std::io;
+use std::path::Path;
 use std::time::Duration;
+
+use crate::record::WorkloadRecord;
 
 /// How much of the lecture's waiting a run takes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -108,5 +112,26 @@ impl Suite {
         );
         self.workloads.push(Box::new(workload));
         self
+    }
+
+    /// Writes what the workloads are beside their times, and forgets the
+    /// workloads that the topic had once and has no more.
+    pub(crate) fn describe(&self, root: &Path, baseline: &str) -> io::Result<()> {
+        let records: Vec<_> = self
+            .workloads
+            .iter()
+            .enumerate()
+            .map(|(place, workload)| WorkloadRecord {
+                topic: self.topic.into(),
+                place,
+                description: workload.description().clone(),
+            })
+            .collect();
+        for old in WorkloadRecord::all(root, self.topic, baseline)? {
+            if records.iter().all(|record| record.group() != old.group()) {
+                old.remove(root, baseline)?;
+            }
+        }
+        records.iter().try_for_each(|record| record.write(root, baseline))
     }
 }

@@ -1,0 +1,349 @@
+//! A comparison written as GitHub-flavoured markdown.
+
+use std::fmt::Write;
+
+use crate::comparison::{Cell, Comparison, Ruling, Source, Table, Verdict};
+use crate::description::{Failure, Work};
+use crate::machine::{Machine, Python};
+use crate::record::Run;
+use crate::stats::Estimate;
+use crate::summary::{Headline, headline};
+use crate::units::{bytes, count, digits, rate, ratio_interval, time, time_interval};
+
+/// Where a table's chart is, relative to the report, if it has one.
+pub type ChartOf<'a> = &'a dyn Fn(&Table) -> Option<String>;
+
+/// Writes the whole report.
+pub fn render(comparison: &Comparison, charts: ChartOf<'_>) -> String {
+    let mut out = String::from("# Which execution model pays off for which work, here\n\n");
+    machine(&mut out, comparison);
+    summary(&mut out, comparison);
+    claims(&mut out, comparison);
+    how_to_read(&mut out, comparison);
+    for topic in &comparison.topics {
+        let _ = writeln!(out, "## {}\n", text(&topic.name));
+        for table in &topic.tables {
+            workload(&mut out, table, comparison, charts);
+        }
+    }
+    out.truncate(out.trim_end().len());
+    out.push('\n');
+    out
+}
+
+fn machine(out: &mut String, comparison: &Comparison) {
+    let Some(run) = comparison.runs.first() else {
+        out.push_str(
+            "Measured by `cargo bench`: criterion records no machine, commit or date, so none \
+             can be stated here. `cargo run --release -p report` measures with a record.\n\n",
+        );
+        return;
+    };
+    let Machine { cpu, cores, memory, kernel, rustc, commit } = &run.machine;
+    out.push_str("| Machine | |\n|---|---|\n");
+    let rows = [
+        ("CPU", text(cpu)),
+        ("Cores", cores.to_string()),
+        ("Memory", bytes(*memory)),
+        ("Kernel", text(kernel)),
+        ("rustc", text(rustc)),
+        ("Commit", text(commit)),
+        ("Date", text(&run.started)),
+        (
+            "Profile",
+            format!("{} run, {} rounds a cell; cargo's `bench` profile", run.profile, run.rounds),
+        ),
+        ("Python", python(run)),
+    ];
+    for (name, value) in rows {
+        let _ = writeln!(out, "| {name} | {value} |");
+    }
+    out.push('\n');
+    for other in &comparison.runs[1..] {
+        let differs =
+            if other.machine == run.machine { "" } else { ", on another machine or commit" };
+        let _ = writeln!(
+            out,
+            "Some tables come from an earlier run ({}, {}, commit {}{differs}); they say so.\n",
+            other.started,
+            other.profile,
+            text(&other.machine.commit),
+        );
+    }
+}
+
+fn python(run: &Run) -> String {
+    match &run.python {
+        Err(why) => format!("absent: {}", text(why)),
+        Ok(Python { version, implementation, compiler, pgo, lto, numpy, dask, distributed }) => {
+            let told = |what, is: &Option<bool>| match is {
+                Some(true) => format!("with {what}"),
+                Some(false) => format!("without {what}"),
+                None => format!("{what} unknown"),
+            };
+            let package = |name, version: &Option<String>| {
+                format!("{name} {}", version.as_deref().unwrap_or("absent"))
+            };
+            [
+                format!("{implementation} {version} ({compiler})"),
+                told("PGO", pgo),
+                told("LTO", lto),
+                package("NumPy", numpy),
+                package("Dask", dask),
+                package("distributed", distributed),
+            ]
+            .map(|part| text(&part))
+            .join(", ")
+        }
+    }
+}
+
+fn summary(out: &mut String, comparison: &Comparison) {
+    out.push_str("## Summary\n\n");
+    failures(out, comparison);
+    out.push_str(
+        "At the largest parameter of each workload: the baseline, and the fastest of the others. \
+         \"Pays from\" is the smallest parameter from which on that model's whole interval is \
+         below the baseline's.\n\n\
+         | Workload | at | baseline | fastest Rust model | pays from | fastest Python peer |\n\
+         |---|---:|---|---|---|---|\n",
+    );
+    for table in comparison.topics.iter().flat_map(|topic| &topic.tables) {
+        let Some(Headline { parameter, baseline, rust, python, pays_from }) = headline(table)
+        else {
+            continue;
+        };
+        let model = |found: Option<(&str, Cell)>| match found {
+            Some((name, Cell::Time { time: t, ratio: Some(ratio), .. })) => {
+                format!("`{name}` {}, {}", time(t.point), ratio_interval(ratio))
+            }
+            _ => "–".into(),
+        };
+        let pays = match (&rust, pays_from) {
+            (None, _) => "–".into(),
+            (_, Some(parameter)) => count(parameter),
+            (_, None) => "nowhere measured".into(),
+        };
+        let (name, cell) = baseline;
+        let _ = writeln!(
+            out,
+            "| [{group}](#{anchor}) | {} {} | `{name}` {} | {} | {pays} | {} |",
+            count(parameter),
+            text(&table.description.parameter),
+            cell.time().map_or_else(|| "–".into(), |t| time(t.point)),
+            model(rust),
+            model(python),
+            group = table.group,
+            anchor = anchor(&table.group),
+        );
+    }
+    out.push('\n');
+}
+
+/// What went wrong comes before any figure.
+fn failures(out: &mut String, comparison: &Comparison) {
+    for file in &comparison.unreadable {
+        let _ = writeln!(out, "- **Unreadable**, and left out: {}", text(file));
+    }
+    for table in comparison.topics.iter().flat_map(|topic| &topic.tables) {
+        for row in &table.rows {
+            for (cell, parameter) in row.cells.iter().zip(&table.parameters) {
+                let (what, why) = match cell {
+                    Cell::Failure(Failure::Wrong(why)) => ("came back wrong", why),
+                    Cell::Failure(Failure::Failed(why)) => ("failed", why),
+                    _ => continue,
+                };
+                let (group, model) = (&table.group, &row.model);
+                let why = text(why);
+                let _ = writeln!(out, "- **{group}/{model}/{parameter} {what}**: {why}");
+            }
+        }
+    }
+    if out.ends_with("## Summary\n\n") {
+        return;
+    }
+    out.push('\n');
+}
+
+fn claims(out: &mut String, comparison: &Comparison) {
+    let verdicts: Vec<(&Table, &Verdict)> = comparison
+        .topics
+        .iter()
+        .flat_map(|topic| &topic.tables)
+        .flat_map(|table| table.verdicts.iter().map(move |verdict| (table, verdict)))
+        .collect();
+    if verdicts.is_empty() {
+        return;
+    }
+    out.push_str(
+        "## The lecture's claims\n\n\
+         Rule and prediction stood in the bench before the run. A claim is confirmed or refuted \
+         only if the whole 95 % interval is on one side of the rule.\n\n\
+         | Claim | Measured | Rule | Prediction | Verdict |\n|---|---|---|---|---|\n",
+    );
+    for (table, Verdict { claim, ratio, ruling }) in verdicts {
+        let measured = ratio.map_or_else(
+            || "–".into(),
+            |(parameter, ratio)| format!("{} at {}", ratio_interval(ratio), count(parameter)),
+        );
+        let verdict = match ruling {
+            Ruling::Confirmed => "**confirmed**".into(),
+            Ruling::Refuted => "**refuted**".into(),
+            Ruling::CannotTell(why) => format!("cannot tell here: {}", text(why)),
+        };
+        let _ = writeln!(
+            out,
+            "| {}. {} ({}) | {measured} | `{}` / `{}` {} | {} | {verdict} |",
+            claim.number,
+            text(&claim.text),
+            table.group,
+            claim.subject,
+            claim.reference,
+            rule(claim.at_least, claim.at_most),
+            text(&claim.prediction),
+        );
+    }
+    out.push('\n');
+}
+
+fn rule(at_least: Option<f64>, at_most: Option<f64>) -> String {
+    match (at_least, at_most) {
+        (Some(least), Some(most)) => format!("from {} to {}", digits(least), digits(most)),
+        (Some(least), None) => format!("≥ {}", digits(least)),
+        (None, Some(most)) => format!("≤ {}", digits(most)),
+        (None, None) => "has no rule".into(),
+    }
+}
+
+fn how_to_read(out: &mut String, comparison: &Comparison) {
+    out.push_str(
+        "## How to read the tables\n\n\
+         Models are rows, parameters columns; the first row is the baseline. A cell holds the \
+         time of one iteration (median, with its 95 % bootstrap interval), the ratio to the \
+         baseline (×0.5 is twice as fast) and, where it means something, the rate.\n\n\
+         The sampler visits all models of a column in rotated rounds, so that a ratio is the \
+         median of ratios taken a few milliseconds apart, and its interval covers what the \
+         machine did meanwhile. Every timed result was checked, outside the clock. Pools, \
+         runtimes and clusters exist before the clock starts unless a note says otherwise, and \
+         the first, cold visit is not counted. Workers are not pinned: where the scheduler puts \
+         them is part of the interval. Wall time only: CPU time and memory are not in the \
+         figures.\n\n",
+    );
+    let tables = || comparison.topics.iter().flat_map(|topic| &topic.tables);
+    if tables().any(|table| table.source == Source::Criterion) {
+        out.push_str(
+            "Tables marked *criterion* were measured by `cargo bench`, one model after the other: \
+             their times are good, their ratios carry the machine's drift and no interval.\n\n",
+        );
+    }
+}
+
+fn workload(out: &mut String, table: &Table, comparison: &Comparison, charts: ChartOf<'_>) {
+    let described = &table.description;
+    let _ =
+        writeln!(out, "### {}\n\n{}.", table.group, text(described.title.trim_end_matches('.')));
+    let _ = writeln!(out, "Parameter: {}.", text(&described.parameter));
+    match &table.source {
+        Source::Criterion => out.push_str("*criterion*, one model after the other.\n"),
+        Source::Interleaved(id) => {
+            let earlier = comparison.runs.iter().skip(1).find(|run| run.id == *id);
+            if let Some(Run { started, profile, .. }) = earlier {
+                let _ = writeln!(out, "From the {profile} run of {started}.");
+            }
+        }
+    }
+    out.push('\n');
+    for note in &described.notes {
+        let _ = writeln!(out, "- {}", text(note));
+    }
+    if !described.notes.is_empty() {
+        out.push('\n');
+    }
+    out.push_str("| Model |");
+    table.parameters.iter().for_each(|parameter| {
+        let _ = write!(out, " {} |", count(*parameter));
+    });
+    out.push_str("\n|---|");
+    out.push_str(&"---|".repeat(table.parameters.len()));
+    out.push('\n');
+    for row in &table.rows {
+        let _ = write!(out, "| `{}` |", row.model);
+        for cell_content in &row.cells {
+            let _ = write!(out, " {} |", cell(cell_content, row.model == table.rows[0].model));
+        }
+        out.push('\n');
+    }
+    out.push('\n');
+    if let Some(path) = charts(table) {
+        let _ = writeln!(out, "![{} by {}]({path})\n", table.group, text(&described.parameter));
+    }
+}
+
+fn cell(cell: &Cell, is_baseline: bool) -> String {
+    match cell {
+        Cell::Absent => "–".into(),
+        Cell::Failure(Failure::Wrong(_)) => "**wrong result**".into(),
+        Cell::Failure(Failure::Failed(_)) => "**failed**".into(),
+        Cell::Stopped { at, seconds } => {
+            format!("stopped: one iteration took {} at {}", time(seconds * 1e9), count(*at))
+        }
+        Cell::Time { time, ratio, work } => {
+            let mut lines = vec![time_interval(*time)];
+            match ratio {
+                _ if is_baseline => {}
+                Some(Estimate { point, lower, upper }) if lower == upper => {
+                    lines.push(format!("×{}", digits(*point)));
+                }
+                Some(ratio) => lines.push(ratio_interval(*ratio)),
+                None => {}
+            }
+            lines.extend(work.map(|work| throughput(work, time.point)));
+            lines.join("<br>")
+        }
+    }
+}
+
+fn throughput(work: Work, nanoseconds: f64) -> String {
+    let per_second = |n: u64| n as f64 / (nanoseconds / 1e9);
+    match work {
+        Work::Elements(n) => rate(per_second(n), "elements"),
+        Work::Bytes(n) => rate(per_second(n), "B"),
+    }
+}
+
+/// Text that is safe in a table: no pipe ends the cell, no line ends the row,
+/// no angle bracket opens a tag.
+pub fn text(raw: &str) -> String {
+    let mut safe = String::with_capacity(raw.len());
+    for c in raw.chars() {
+        match c {
+            '|' => safe.push_str("\\|"),
+            '<' => safe.push_str("&lt;"),
+            '>' => safe.push_str("&gt;"),
+            '\n' | '\r' => safe.push(' '),
+            c => safe.push(c),
+        }
+    }
+    safe
+}
+
+/// The anchor that GitHub gives a heading.
+fn anchor(heading: &str) -> String {
+    let kept = |c: &char| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_');
+    heading.to_lowercase().chars().filter(kept).map(|c| if c == ' ' { '-' } else { c }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_cannot_break_a_table() {
+        assert_eq!(text("a|b\nc <d>"), "a\\|b c &lt;d&gt;");
+    }
+
+    #[test]
+    fn headings_are_found_by_their_anchor() {
+        assert_eq!(anchor("sync-vs-async/fun"), "sync-vs-asyncfun");
+    }
+}

@@ -1,0 +1,112 @@
+//! Figures as people read them: three digits and a unit.
+
+use crate::stats::Estimate;
+
+/// Nanoseconds a unit, rising.
+const TIMES: [(f64, &str); 4] = [(1.0, "ns"), (1e3, "µs"), (1e6, "ms"), (1e9, "s")];
+
+/// Units a multiple, rising.
+const COUNTS: [(f64, &str); 5] = [(1.0, ""), (1e3, "k"), (1e6, "M"), (1e9, "G"), (1e12, "T")];
+
+/// A time of so many nanoseconds.
+///
+/// ```
+/// use report::units::time;
+/// assert_eq!(time(6_852_000.0), "6.85 ms");
+/// assert_eq!(time(0.25), "0.250 ns");
+/// assert_eq!(time(999.7), "1.00 µs");
+/// ```
+pub fn time(nanoseconds: f64) -> String {
+    let (scale, unit) = scale(nanoseconds, &TIMES);
+    format!("{} {unit}", digits(nanoseconds / scale))
+}
+
+/// A time with its interval, in one unit.
+///
+/// ```
+/// use report::{stats::Estimate, units::time_interval};
+/// let time = Estimate { point: 1_850.0, lower: 990.0, upper: 12_400.0 };
+/// assert_eq!(time_interval(time), "1.85 µs [0.990, 12.4]");
+/// ```
+pub fn time_interval(Estimate { point, lower, upper }: Estimate) -> String {
+    let (scale, unit) = scale(point, &TIMES);
+    let [point, lower, upper] = [point, lower, upper].map(|x| digits(x / scale));
+    format!("{point} {unit} [{lower}, {upper}]")
+}
+
+/// A ratio with its interval.
+pub fn ratio_interval(Estimate { point, lower, upper }: Estimate) -> String {
+    format!("×{} [{}, {}]", digits(point), digits(lower), digits(upper))
+}
+
+/// A rate in units a second, in decimal multiples.
+///
+/// ```
+/// use report::units::rate;
+/// assert_eq!(rate(2.59e8, "elements"), "259 M elements/s");
+/// ```
+pub fn rate(per_second: f64, unit: &str) -> String {
+    let (scale, multiple) = scale(per_second, &COUNTS);
+    let gap = if multiple.is_empty() { "" } else { " " };
+    format!("{} {multiple}{gap}{unit}/s", digits(per_second / scale))
+}
+
+/// Bytes in binary multiples.
+pub fn bytes(bytes: u64) -> String {
+    const GIB: f64 = (1_u64 << 30) as f64;
+    format!("{} GiB", digits(bytes as f64 / GIB))
+}
+
+/// A whole number with its thousands set apart.
+///
+/// ```
+/// assert_eq!(report::units::count(1_000_000), "1,000,000");
+/// assert_eq!(report::units::count(50), "50");
+/// ```
+pub fn count(n: u64) -> String {
+    let digits = n.to_string();
+    let mut text = String::new();
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// Three significant digits; whole numbers from a hundred on.
+///
+/// ```
+/// use report::units::digits;
+/// assert_eq!([0.056, 1.0, 9.996, 54.3, 1234.5].map(digits), ["0.0560", "1.00", "10.0", "54.3", "1,235"]);
+/// ```
+pub fn digits(x: f64) -> String {
+    if !x.is_finite() {
+        return x.to_string();
+    }
+    // Rounding may carry into another digit, so it comes before counting them.
+    let places = if x == 0.0 { 2 } else { 2 - magnitude(x) };
+    let rounded = if places >= 0 { round_to(x, places) } else { x.round() };
+    let places = if rounded == 0.0 { 2 } else { (2 - magnitude(rounded)).max(0) };
+    if rounded >= 1000.0 {
+        return count(rounded as u64);
+    }
+    format!("{rounded:.*}", places as usize)
+}
+
+fn magnitude(x: f64) -> i32 {
+    x.abs().log10().floor() as i32
+}
+
+fn round_to(x: f64, places: i32) -> f64 {
+    let scale = 10_f64.powi(places);
+    (x * scale).round() / scale
+}
+
+/// The largest unit in which `x`, rounded to three digits, is at least one;
+/// the smallest if there is none.
+fn scale<'a>(x: f64, units: &[(f64, &'a str)]) -> (f64, &'a str) {
+    let fits = |(scale, _): &&(f64, &str)| x.abs() / scale >= 0.9995;
+    *units.iter().rev().find(fits).unwrap_or(&units[0])
+}
