@@ -37,10 +37,7 @@ pub enum Error {
         log: PathBuf,
     },
     /// The user ended the run.
-    #[error(
-        "interrupted; {done} of {cells} cells are measured and kept. The same command goes on \
-         from there, and `cargo run --release -p report -- render` shows what there is"
-    )]
+    #[error("interrupted; {}", kept(*.done, *.cells))]
     Interrupted {
         /// Cells that are done.
         done: usize,
@@ -70,4 +67,14 @@ impl Error {
             _ => 2,
         }
     }
+}
+
+fn kept(done: usize, cells: usize) -> String {
+    if done == 0 {
+        return "nothing was measured yet".into();
+    }
+    format!(
+        "{done} of {cells} cells are measured and kept. The same command goes on from there, and \
+         `cargo run --release -p report -- render` shows what there is"
+    )
 }

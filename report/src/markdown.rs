@@ -240,8 +240,8 @@ fn how_to_read(out: &mut String, comparison: &Comparison) {
 
 fn workload(out: &mut String, table: &Table, comparison: &Comparison, charts: ChartOf<'_>) {
     let described = &table.description;
-    let _ =
-        writeln!(out, "### {}\n\n{}.", table.group, text(described.title.trim_end_matches('.')));
+    let title = capitalised(described.title.trim_end_matches('.'));
+    let _ = writeln!(out, "### {}\n\n{}.\n", table.group, text(&title));
     let _ = writeln!(out, "Parameter: {}.", text(&described.parameter));
     match &table.source {
         Source::Criterion => out.push_str("*criterion*, one model after the other.\n"),
@@ -309,6 +309,11 @@ fn throughput(work: Work, nanoseconds: f64) -> String {
         Work::Elements(n) => rate(per_second(n), "elements"),
         Work::Bytes(n) => rate(per_second(n), "B"),
     }
+}
+
+fn capitalised(sentence: &str) -> String {
+    let mut letters = sentence.chars();
+    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
 }
 
 /// Text that is safe in a table: no pipe ends the cell, no line ends the row,

@@ -120,3 +120,62 @@ impl Drop for Peer {
         let _ = self.child.wait();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A peer written in shell: the protocol does not know Python.
+    fn peer(script: &str) -> Result<Peer, String> {
+        let file = tempfile::NamedTempFile::new().expect("a file");
+        std::fs::write(file.path(), script).expect("it can be written");
+        let sh = Interpreter { python: "/bin/sh".into(), script: file.path().into() };
+        Peer::start(&sh, "topic/workload/python_model", 7)
+    }
+
+    #[test]
+    fn a_peer_times_itself_and_answers() {
+        let mut peer = peer(
+            r#"echo '{"ready": true}'
+            while read request; do echo "{\"nanoseconds\": 1500, \"answers\": [\"$1 $2\"]}"; done"#,
+        )
+        .expect("it starts");
+        let (taken, answers) = peer.run(3).expect("it answers");
+        assert_eq!(taken, Duration::from_nanos(1500));
+        assert_eq!(answers, ["topic/workload/python_model 7"]);
+    }
+
+    #[test]
+    fn an_error_of_the_peer_is_told_with_its_name() {
+        let error = peer(r#"echo '{"error": "no module named numpy"}'"#).expect_err("no numpy");
+        assert!(error.contains("topic/workload/python_model"), "{error}");
+        assert!(error.contains("no module named numpy"), "{error}");
+    }
+
+    #[test]
+    fn a_peer_that_ends_or_babbles_is_an_error() {
+        assert!(peer("exit 3").expect_err("it ended").contains("ended without an answer"));
+        assert!(peer("echo hello").expect_err("no JSON").contains("hello"));
+        let mut silent = peer(
+            r#"echo '{"ready": true}'; read request; echo '{"nanoseconds": 1, "answers": []}'"#,
+        )
+        .expect("it starts");
+        assert!(silent.run(1).expect_err("nothing to check").contains("no answer to check"));
+    }
+
+    #[test]
+    fn nothing_of_a_peer_outlives_it() {
+        let peer = peer(
+            r#"sleep 1000 >/dev/null & echo '{"ready": true}'; while read request; do :; done"#,
+        )
+        .expect("it starts");
+        let group = Pid::from_raw(peer.child.id().cast_signed());
+        drop(peer);
+        // The sleep may take a moment to be reaped by whoever adopted it.
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while killpg(group, None).is_ok() && Instant::now() < deadline {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        assert!(killpg(group, None).is_err(), "the group is empty");
+    }
+}

@@ -75,15 +75,20 @@ pub fn count(n: u64) -> String {
     text
 }
 
-/// Three significant digits; whole numbers from a hundred on.
+/// Three significant digits; whole numbers from a hundred on, and powers of
+/// ten where the zeros would hide the figure.
 ///
 /// ```
 /// use report::units::digits;
-/// assert_eq!([0.056, 1.0, 9.996, 54.3, 1234.5].map(digits), ["0.0560", "1.00", "10.0", "54.3", "1,235"]);
+/// let figures = [0.0000142, 0.056, 1.0, 9.996, 54.3, 1234.5];
+/// assert_eq!(figures.map(digits), ["1.42e-5", "0.0560", "1.00", "10.0", "54.3", "1,235"]);
 /// ```
 pub fn digits(x: f64) -> String {
     if !x.is_finite() {
         return x.to_string();
+    }
+    if x != 0.0 && x.abs() < 1e-3 {
+        return format!("{x:.2e}");
     }
     // Rounding may carry into another digit, so it comes before counting them.
     let places = if x == 0.0 { 2 } else { 2 - magnitude(x) };

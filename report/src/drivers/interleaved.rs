@@ -35,6 +35,7 @@ pub(super) fn run(
     if request.plan_only {
         return Ok(());
     }
+    suite.describe(&request.root, INTERLEAVED)?;
     for workload in &suite.workloads {
         let mut sampler =
             Sampler { suite, workload: &**workload, request, python, too_slow: HashMap::new() };

@@ -169,3 +169,80 @@ impl Batch {
         Ok(total)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+    use std::rc::Rc;
+
+    use super::*;
+
+    /// Runs a routine and counts the results that were checked.
+    fn checked<Out>(mut routine: Routine<Out>, iterations: u64) -> (Duration, u64) {
+        let mut seen = 0;
+        let mut check = |_: &Out| {
+            seen += 1;
+            Ok(())
+        };
+        (routine.run(iterations, &mut check).expect("nothing is wrong"), seen)
+    }
+
+    #[test]
+    fn every_timed_result_is_checked() {
+        // Cheap enough to run in batches of thousands, and one at a time.
+        assert_eq!(checked(repeat(|| 1), 100_000).1, 100_000);
+        assert_eq!(checked(repeat(|| std::thread::sleep(Duration::from_micros(300))), 3).1, 3);
+    }
+
+    #[test]
+    fn one_wrong_result_among_many_is_found() {
+        let mut count = 0;
+        let mut routine = repeat(move || {
+            count += 1;
+            count
+        });
+        let mut check = |out: &u64| if *out == 70_000 { Err("wrong".into()) } else { Ok(()) };
+        assert_eq!(routine.run(100_000, &mut check), Err("wrong".into()));
+    }
+
+    #[test]
+    fn inputs_are_fresh_and_outside_the_clock() {
+        let made = Rc::new(Cell::new(0));
+        let count = Rc::clone(&made);
+        let routine = fresh(
+            move || {
+                std::thread::sleep(Duration::from_millis(5));
+                count.set(count.get() + 1);
+                vec![1, 2, 3]
+            },
+            |mut input: Vec<i32>| {
+                input.push(4);
+                input
+            },
+        );
+        let (taken, seen) = checked(routine, 4);
+        assert_eq!((made.get(), seen), (4, 4));
+        // Four pushes against 20 ms of making inputs.
+        assert!(taken < Duration::from_millis(10), "{taken:?}");
+    }
+
+    #[test]
+    fn what_stays_in_place_is_looked_at_once_a_batch() {
+        let mut routine = observed(0_u64, |count| *count += 1, |count| *count);
+        let mut last = 0;
+        let mut check = |out: &u64| {
+            last = *out;
+            Ok(())
+        };
+        routine.run(10_000, &mut check).expect("nothing is wrong");
+        assert_eq!(last, 10_000, "every iteration ran before the last look");
+    }
+
+    #[test]
+    fn work_that_times_itself_is_believed_and_checked() {
+        let routine = timed(|n| Ok((Duration::from_secs(n), vec![7; n as usize])));
+        assert_eq!(checked(routine, 3), (Duration::from_secs(3), 3));
+        let mut broken = timed::<u8>(|_| Err("the helper is gone".into()));
+        assert_eq!(broken.run(1, &mut |_| Ok(())), Err("the helper is gone".into()));
+    }
+}

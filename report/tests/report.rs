@@ -1,0 +1,231 @@
+//! From files in criterion's layout to the report, and the command's answers
+//! where there is nothing to report.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+use std::time::Duration;
+
+use report::claim::Claim;
+use report::comparison::{self, Cell, Ruling};
+use report::description::{Description, Failure, Work};
+use report::layout::{self, INTERLEAVED, Id, NEW, Sample};
+use report::machine::Machine;
+use report::markdown;
+use report::record::{Mark, Outcome, Run, TopicRun, WorkloadRecord};
+
+fn description() -> Description {
+    Description {
+        workload: "sin".into(),
+        title: "sine in place over n f64".into(),
+        parameter: "elements".into(),
+        parameters: vec![1_000, 100_000, 1_000_000],
+        models: ["serial", "scoped", "slow", "wrong", "numpy_serial"].map(String::from).into(),
+        notes: vec!["the input is fresh | and warm".into()],
+        claims: vec![
+            Claim::new(47, "two threads gain")
+                .compares("scoped", "serial")
+                .at_most(0.66)
+                .on_cores(2)
+                .predicted("0.55"),
+            Claim::new(48, "also for few elements")
+                .compares("scoped", "serial")
+                .at(1_000)
+                .at_most(0.66)
+                .predicted("no: the threads cost more than the work"),
+            Claim::new(49, "on many cores").compares("scoped", "serial").at_most(0.1).on_cores(64),
+            Claim::new(50, "against nobody").compares("nobody", "serial").at_most(1.0),
+        ],
+        patience: Some(Duration::from_secs(1)),
+    }
+}
+
+fn id(function: &str, value: u64) -> Id {
+    Id { group: "threads/sin".into(), function: function.into(), value: value.to_string() }
+}
+
+/// Eleven visits around a median, with an outlier and with drift that all
+/// models of a round share.
+fn sample(median_ns: f64, elements: u64) -> Sample {
+    let drift = [1.0, 1.1, 0.9, 1.0, 3.0, 1.0, 1.2, 0.8, 1.0, 1.0, 0.95];
+    Sample {
+        iterations: vec![10.0; drift.len()],
+        times: drift.iter().map(|d| d * median_ns * 10.0).collect(),
+        work: Some(Work::Elements(elements)),
+    }
+}
+
+fn run(id: &str) -> Run {
+    Run {
+        version: Run::VERSION,
+        id: id.into(),
+        started: "2026-01-02 03:04 UTC".into(),
+        profile: "quick".into(),
+        rounds: 11,
+        machine: Machine {
+            cpu: "A <fast> CPU".into(),
+            cores: 2,
+            memory: 24 << 30,
+            kernel: "6.18".into(),
+            rustc: "rustc 1.95.0".into(),
+            commit: "0123456789ab".into(),
+        },
+        python: Err("not asked for".into()),
+        topics: vec![TopicRun {
+            topic: "threads".into(),
+            build: String::new(),
+            done: Vec::new(),
+            finished: true,
+        }],
+    }
+}
+
+fn mark(root: &Path, run: &str, model: &str, parameter: u64, outcome: Outcome) {
+    let mark = Mark { run: run.into(), rounds: 11, outcome };
+    mark.write(root, &id(model, parameter)).expect("the mark is written");
+}
+
+/// A workload as the sampler leaves it: measured, stopped, wrong and absent.
+fn sampled(root: &Path) {
+    let record = WorkloadRecord { topic: "threads".into(), place: 0, description: description() };
+    record.write(root, INTERLEAVED).expect("the record is written");
+    for (model, times) in
+        [("serial", [4e3, 4e5, 4e6]), ("scoped", [3e4, 2.4e5, 2.1e6]), ("slow", [9e8, 0.0, 0.0])]
+    {
+        for (time, parameter) in times.into_iter().zip(description().parameters) {
+            if time == 0.0 {
+                let outcome = Outcome::Stopped { at: 100_000, seconds: 90.0 };
+                mark(root, "run2", model, parameter, outcome);
+                continue;
+            }
+            mark(root, "run2", model, parameter, Outcome::Measured);
+            layout::write(root, &id(model, parameter), INTERLEAVED, &sample(time, parameter))
+                .expect("the sample is written");
+        }
+    }
+    let wrong = Outcome::Failure(Failure::Wrong("got 1, expected 2".into()));
+    mark(root, "run2", "wrong", 1_000, wrong);
+    // A cell of an earlier run, which this one has not come to.
+    mark(root, "run1", "wrong", 100_000, Outcome::Measured);
+    layout::write(root, &id("wrong", 100_000), INTERLEAVED, &sample(1.0, 1)).expect("written");
+}
+
+fn compared(root: &Path) -> comparison::Comparison {
+    comparison::read(root, vec![run("run2")], &["lazy".into(), "threads".into()]).expect("readable")
+}
+
+#[test]
+fn the_report_is_the_expected_one() {
+    let root = tempfile::tempdir().expect("a directory");
+    sampled(root.path());
+    let chart = |_: &comparison::Table| Some("charts/threads_sin.svg".to_owned());
+    let rendered = markdown::render(&compared(root.path()), &chart);
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/expected/report.md");
+    if std::env::var_os("UPDATE_EXPECTED").is_some() {
+        fs::write(&golden, &rendered).expect("the expected report is written");
+    }
+    let expected = fs::read_to_string(&golden).expect("there is an expected report");
+    assert_eq!(rendered, expected, "UPDATE_EXPECTED=1 cargo test -p report writes it anew");
+}
+
+#[test]
+fn ratios_are_taken_round_by_round() {
+    let root = tempfile::tempdir().expect("a directory");
+    sampled(root.path());
+    let comparison = compared(root.path());
+    let table = &comparison.topics[0].tables[0];
+    // Drift that both share cancels: the ratio is exact although the times vary threefold.
+    let ratio = table.rows[1].cells[2].ratio().expect("it was measured");
+    assert!((ratio.lower - 0.525).abs() < 1e-9 && (ratio.upper - 0.525).abs() < 1e-9, "{ratio:?}");
+    assert_eq!(table.rows[3].cells[1], Cell::Absent, "another run's cell is not of this table");
+}
+
+#[test]
+fn claims_are_judged_by_the_whole_interval() {
+    let root = tempfile::tempdir().expect("a directory");
+    sampled(root.path());
+    let comparison = compared(root.path());
+    let rulings: Vec<_> =
+        comparison.topics[0].tables[0].verdicts.iter().map(|v| v.ruling.clone()).collect();
+    assert_eq!(rulings[..2], [Ruling::Confirmed, Ruling::Refuted]);
+    assert!(matches!(&rulings[2], Ruling::CannotTell(why) if why.contains("64 cores")));
+    assert!(matches!(&rulings[3], Ruling::CannotTell(why) if why.contains("nobody")));
+}
+
+#[test]
+fn criterion_alone_gives_a_table_without_intervals_on_its_ratios() {
+    let root = tempfile::tempdir().expect("a directory");
+    let record = WorkloadRecord { topic: "threads".into(), place: 0, description: description() };
+    record.write(root.path(), NEW).expect("written");
+    for (model, time) in [("serial", 4e3), ("scoped", 2e3)] {
+        layout::write(root.path(), &id(model, 1_000), NEW, &sample(time, 1_000)).expect("written");
+    }
+    let comparison = compared(root.path());
+    let table = &comparison.topics[0].tables[0];
+    let ratio = table.rows[1].cells[0].ratio().expect("both were measured");
+    assert_eq!((ratio.lower, ratio.point, ratio.upper), (0.5, 0.5, 0.5));
+    let text = markdown::render(&comparison, &|_| None);
+    assert!(text.contains("*criterion*") && text.contains("<br>×0.500<br>"), "{text}");
+    assert!(table.verdicts.iter().all(|v| matches!(v.ruling, Ruling::CannotTell(_))));
+}
+
+#[test]
+fn a_broken_file_is_named_and_the_rest_is_compared() {
+    let root = tempfile::tempdir().expect("a directory");
+    sampled(root.path());
+    let broken = root.path().join(id("scoped", 1_000).directory()).join("interleaved/sample.json");
+    fs::write(&broken, "{\"iters\": [1").expect("written");
+    let comparison = compared(root.path());
+    assert_eq!(comparison.unreadable.len(), 1);
+    assert!(comparison.unreadable[0].contains("sample.json"), "{:?}", comparison.unreadable);
+    let table = &comparison.topics[0].tables[0];
+    assert_eq!(table.rows[1].cells[0], Cell::Absent);
+    assert!(table.rows[1].cells[1].time().is_some());
+}
+
+fn command(target: &Path, arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_report"))
+        .args(arguments)
+        .env("CARGO_TARGET_DIR", target)
+        .env_remove("CRITERION_HOME")
+        .output()
+        .expect("the command runs")
+}
+
+#[test]
+fn nothing_measured_says_what_to_run() {
+    let target = tempfile::tempdir().expect("a directory");
+    let output = command(target.path(), &["render"]);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(said.contains("cargo run --release -p report"), "{said}");
+}
+
+#[test]
+fn an_unknown_topic_names_the_known_ones() {
+    let target = tempfile::tempdir().expect("a directory");
+    let output = command(target.path(), &["run", "--topic", "thread"]);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    let topics = "sync-vs-async, lazy, threads, processes, pool, distributed";
+    assert!(said.contains("\"thread\"") && said.contains(topics), "{said}");
+}
+
+#[test]
+fn bad_usage_is_exit_code_two() {
+    let target = tempfile::tempdir().expect("a directory");
+    assert_eq!(command(target.path(), &["measure"]).status.code(), Some(2));
+}
+
+#[test]
+fn outside_a_workspace_it_says_so() {
+    let nowhere = tempfile::tempdir().expect("a directory");
+    let output = Command::new(env!("CARGO_BIN_EXE_report"))
+        .arg("render")
+        .current_dir(nowhere.path())
+        .output()
+        .expect("the command runs");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(said.contains("no workspace"), "{said}");
+}
