@@ -311,4 +311,63 @@ mod tests {
         let stopped = mark(root.path(), "slow", 2).expect("a mark");
         assert!(matches!(stopped, Outcome::Stopped { at: 1, .. }), "{stopped:?}");
     }
+
+    /// Three kinds of work, each by four models that are the same model.
+    fn equals() -> Suite {
+        let equal = |mut workload: Workload<u64>, work: fn() -> u64| {
+            for model in ["one", "two", "three", "four"] {
+                workload = workload.model(model, move |_| repeat(work));
+            }
+            workload.parameter("nothing", vec![1]).check(|_, _| Ok(()))
+        };
+        let squares = || (0..100_000_u64).map(|x| x * x).collect::<Vec<_>>()[99_999];
+        let spawn = || std::thread::spawn(|| 1).join().expect("it does not panic");
+        Suite::new("equals")
+            .workload(equal(Workload::new("busy", "arithmetic"), || crate::work::busy(100_000)))
+            .workload(equal(Workload::new("squares", "memory"), squares))
+            .workload(equal(Workload::new("spawn", "the scheduler"), spawn))
+    }
+
+    /// The proof of the sampler: of models that are equal, about one ratio in
+    /// twenty should have an interval that leaves 1 out, and most ratios
+    /// should be within a few per cent of it.
+    #[test]
+    #[ignore = "ten real runs take half a minute; read the figures that it prints"]
+    fn ten_runs_of_equal_models() {
+        let mut ratios = Vec::new();
+        for _ in 0..10 {
+            let root = tempfile::tempdir().expect("a directory");
+            let request = Request {
+                plan_only: false,
+                full: false,
+                run: "equals".into(),
+                rounds: 11,
+                visit: Duration::from_millis(20),
+                root: root.path().into(),
+                done: Vec::new(),
+            };
+            run(&equals(), &request, None, &mut |_| Ok(())).expect("it can be written");
+            for workload in ["busy", "squares", "spawn"] {
+                let times = |model: &str| {
+                    let (group, function) = (format!("equals/{workload}"), model.to_owned());
+                    let id = Id { group, function, value: "1".into() };
+                    let read = layout::read(root.path(), &id, INTERLEAVED).expect("readable");
+                    read.expect("it was measured").sample.per_iteration()
+                };
+                for model in ["two", "three", "four"] {
+                    ratios.push(crate::stats::ratio_estimate(&times(model), &times("one")));
+                }
+            }
+        }
+        let missed = ratios.iter().filter(|r| !(r.lower..=r.upper).contains(&1.0)).count();
+        let off: Vec<f64> = ratios.iter().map(|r| (r.point - 1.0).abs()).collect();
+        println!(
+            "{} ratios of equal models: {missed} intervals leave 1 out; the median ratio is \
+             {:.2} % off, the worst {:.1} %",
+            ratios.len(),
+            100.0 * crate::stats::median(&off),
+            100.0 * off.iter().fold(0.0, |a: f64, b| a.max(*b)),
+        );
+        assert!(missed * 5 < ratios.len(), "one in five would make verdicts worthless");
+    }
 }
