@@ -1,2 +1,267 @@
-//! Placeholder until the topic is written.
-fn main() {}
+//! What is measured of laziness, and how each result is known to be right.
+
+use std::hint::black_box;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use lazy::{EagerFactorial, LazyFactorial, chain, race, take};
+use num_bigint::BigUint;
+use report::suite::{Claim, Routine, Scale, Suite, Workload, fresh, observed, repeat, timed};
+
+fn main() -> ExitCode {
+    report::drive(suite)
+}
+
+fn suite(scale: Scale) -> Suite {
+    Suite::new("lazy")
+        .workload(factorials())
+        .workload(comparisons())
+        .workload(chains(scale))
+        .workload(takes())
+}
+
+/// The lecture's class at its own n: what creating, computing and asking again cost.
+fn factorials() -> Workload<BigUint> {
+    Workload::new("factorial", "n! made at once, put off, computed, and asked for again")
+        .parameter("n", vec![1, 100, 300, 1_000])
+        .expect(descending_product)
+        .expect_python(|n| format!("{:x}", descending_product(n)))
+        .model("eager", |n| repeat(move || EagerFactorial::new(small(n)).into_value()))
+        .model("lazy_create", |n| {
+            let n = small(n);
+            // Values that nobody asked for are looked at one in a batch: to
+            // compute all of them would take a thousand times as long as
+            // what is measured.
+            observed(
+                LazyFactorial::new(n),
+                move |lazy| *lazy = LazyFactorial::new(black_box(n)),
+                |lazy| lazy.compute().clone(),
+            )
+        })
+        .model("lazy_first", |n| {
+            fresh(
+                move || LazyFactorial::new(small(n)),
+                |lazy| {
+                    lazy.compute();
+                    lazy.into_value()
+                },
+            )
+        })
+        .model("lazy_cached", |n| {
+            let lazy = LazyFactorial::new(small(n));
+            lazy.compute();
+            observed(
+                lazy,
+                |lazy| {
+                    black_box(lazy.compute());
+                },
+                |lazy| lazy.compute().clone(),
+            )
+        })
+        .model("lazy_shared", |n| raced(small(n)))
+        .python("python_eager")
+        .python("python_lazy_create")
+        .python("python_lazy_first")
+        .python("python_lazy_cached")
+        .note(
+            "lazy_create only creates; lazy_first computes what was created before the clock \
+             started; lazy_cached asks again, by reference.",
+        )
+        .note(
+            "lazy_shared is lazy_first with two threads that ask at the same moment: its time \
+             includes their meeting before each value, not their start.",
+        )
+        .claim(
+            Claim::new(36, "creating a lazy value costs nothing beside computing it")
+                .compares("lazy_create", "lazy_first")
+                .at(1_000)
+                .at_most(1e-2)
+                .predicted("about 3e-5: a nanosecond against some tens of microseconds"),
+        )
+        .claim(
+            Claim::new(37, "the second compute finds the value in the cache")
+                .compares("lazy_cached", "lazy_first")
+                .at(1_000)
+                .at_most(1e-3)
+                .predicted("about 3e-5, because the value is lent; a clone would cost 1e-3"),
+        )
+}
+
+/// Two threads ask for each of `iterations` values.
+fn raced(n: u32) -> Routine<BigUint> {
+    // Enough that starting two threads for so many is lost even in wall time,
+    // and few enough to keep.
+    const AT_A_TIME: u64 = 1_024;
+    timed(move |iterations| {
+        let (mut taken, mut results) = (Duration::ZERO, Vec::new());
+        let mut left = iterations;
+        while left > 0 {
+            let size = left.min(AT_A_TIME);
+            let values: Vec<_> = (0..size).map(|_| LazyFactorial::new(n)).collect();
+            taken += race(&values, 2, |value| {
+                black_box(value.compute());
+            });
+            results.extend(values.into_iter().map(LazyFactorial::into_value));
+            // Equal results are checked, and kept, once.
+            results.dedup();
+            left -= size;
+        }
+        Ok((taken, results))
+    })
+}
+
+/// `LazyFactorial(100) < LazyFactorial(300)`, which the lecture misspells.
+fn comparisons() -> Workload<Compared> {
+    Workload::new("compare", "whether n! < (3n)!, by value and by n")
+        .parameter("n", vec![100, 1_000])
+        .check(|_, (less, _)| if *less { Ok(()) } else { Err("n! came out as not less".into()) })
+        .expect_python(|_| "True".into())
+        .model("by_value", |n| {
+            fresh(
+                move || pair(n),
+                |(a, b)| {
+                    let less = a.compute() < b.compute();
+                    // Handed back, so that freeing both numbers is not timed.
+                    (less, Some((a, b)))
+                },
+            )
+        })
+        .model("by_value_cached", |n| {
+            let (a, b) = pair(n);
+            a.compute();
+            b.compute();
+            comparing((a, b), |(a, b)| a.compute() < b.compute())
+        })
+        .model("by_n", |n| comparing(pair(n), |(a, b)| a < b))
+        .python("python_by_value")
+        .python("python_by_n")
+        .note("by_value computes both factorials first; by_value_cached finds them computed.")
+        .claim(
+            Claim::new(38, "lazy factorials compare without being computed")
+                .compares("by_n", "by_value")
+                .at(100)
+                .at_most(1e-2)
+                .predicted("about 3e-4: two integers against two loops of 100 and 300 products"),
+        )
+}
+
+type Pair = (LazyFactorial, LazyFactorial);
+type Compared = (bool, Option<Pair>);
+
+fn pair(n: u64) -> Pair {
+    (LazyFactorial::new(small(n)), LazyFactorial::new(small(3 * n)))
+}
+
+/// A comparison that leaves its operands as they are.
+fn comparing(pair: Pair, less: impl Fn(&Pair) -> bool + 'static) -> Routine<Compared> {
+    observed(
+        (pair, false),
+        move |(pair, answer)| *answer = less(black_box(pair)),
+        |(_, answer)| (*answer, None),
+    )
+}
+
+/// Every result is wanted: what do the values between the stages cost?
+fn chains(scale: Scale) -> Workload<u64> {
+    Workload::new("chain", "the sum of the halves of the even 3x + 1, for x below n")
+        .parameter("elements", scale.pick([100_000, 1_000_000], [100_000, 1_000_000, 10_000_000]))
+        .elements(|n| n)
+        .expect(sum_of_halves)
+        .expect_python(|n| sum_of_halves(n).to_string())
+        .model("eager", |n| summing(n, |x| chain::eager(x, triple_plus_one, is_even, half)))
+        .model("lazy", |n| summing(n, |x| chain::lazy(x, triple_plus_one, is_even, half)))
+        .model("handwritten", |n| {
+            summing(n, |x| chain::handwritten(x, triple_plus_one, is_even, half))
+        })
+        .python("python_list")
+        .python("python_generator")
+        .python("numpy_eager")
+        .note(
+            "All models call each stage equally often; the eager ones store what is between them.",
+        )
+        .claim(
+            Claim::new(30, "fastest code is code that does not run: fused stages store nothing")
+                .compares("lazy", "eager")
+                .at(1_000_000)
+                .at_most(0.5)
+                .predicted("0.05 to 0.3: eager's time goes to memory, page faults included"),
+        )
+}
+
+/// What [`chains`] comes to: x must be odd, and x = 2i + 1 gives 3i + 2.
+fn sum_of_halves(n: u64) -> u64 {
+    (0..n / 2).map(|i| 3 * i + 2).sum()
+}
+
+fn triple_plus_one(x: u64) -> u64 {
+    3 * x + 1
+}
+
+fn is_even(x: &u64) -> bool {
+    x.is_multiple_of(2)
+}
+
+fn half(x: u64) -> u64 {
+    x / 2
+}
+
+fn summing(n: u64, sum: impl Fn(&[u64]) -> u64 + 'static) -> Routine<u64> {
+    let input: Vec<u64> = (0..n).collect();
+    repeat(move || sum(black_box(&input)))
+}
+
+/// How many results there are to take from.
+const LENGTH: u64 = 100_000;
+
+/// Only the first k results are wanted: where does laziness stop to pay?
+fn takes() -> Workload<Vec<u64>> {
+    Workload::new("take", "the first k of 100,000 results of three maps")
+        .parameter("results wanted", vec![1, 10, 100, 10_000, LENGTH])
+        .elements(|k| k)
+        .expect(|k| (0..k).map(|x| 3 * x + 4).collect())
+        .expect_python(|k| format!("{k} results, sum {}", 3 * k * (k - 1) / 2 + 4 * k))
+        .model("eager", |k| taking(k, |x, k| take::eager(x, k, plus_one, triple, plus_one)))
+        .model("lazy", |k| taking(k, |x, k| take::lazy(x, k, plus_one, triple, plus_one)))
+        .model("lazy_boxed", |k| taking(k, |x, k| take::boxed(x, k, plus_one, triple, plus_one)))
+        .python("python_list")
+        .python("python_generator")
+        .note("lazy_boxed calls its stages through dyn Iterator, much as Python's generators do.")
+        .claim(
+            Claim::new(31, "avoid calculating unneeded intermediate values")
+                .compares("lazy", "eager")
+                .at(10)
+                .at_most(0.01)
+                .predicted("about 1e-3: 30 calls against 300,000, one allocation against three"),
+        )
+        .claim(
+            Claim::new(31, "where all values are needed, eager is the cheaper book-keeping")
+                .compares("lazy_boxed", "eager")
+                .at(LENGTH)
+                .at_least(1.0)
+                .predicted("1 to 4 behind dyn, an indirect call against a store; never when fused"),
+        )
+}
+
+fn plus_one(x: u64) -> u64 {
+    x + 1
+}
+
+fn triple(x: u64) -> u64 {
+    3 * x
+}
+
+fn taking(k: u64, take: impl Fn(&[u64], usize) -> Vec<u64> + 'static) -> Routine<Vec<u64>> {
+    let input: Vec<u64> = (0..LENGTH).collect();
+    let k = usize::try_from(k).expect("k is at most the length of a slice");
+    repeat(move || take(black_box(&input), black_box(k)))
+}
+
+/// n! by another loop than the library's: downwards.
+fn descending_product(n: u64) -> BigUint {
+    (1..=n).rev().product()
+}
+
+/// The suite counts in `u64`, a factorial in `u32`.
+fn small(n: u64) -> u32 {
+    u32::try_from(n).expect("no suite asks for the factorial of four billion")
+}

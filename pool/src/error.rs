@@ -1,0 +1,55 @@
+//! What can go wrong in a pool.
+
+use std::io;
+use std::sync::Arc;
+
+/// Why a pool could not be made, or an item has no result.
+///
+/// Items are counted from zero, as they stand in the slice that was mapped.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A pool of no workers was asked for.
+    #[error("a pool needs at least one worker")]
+    NoWorkers,
+    /// The system gave no thread.
+    #[error("cannot start a thread of the pool")]
+    Thread(#[source] Arc<io::Error>),
+    /// The function panicked in this process. The worker lives on.
+    #[error("{} panicked: {message}", named(*item))]
+    Panicked {
+        /// The item, where the pool knows it; rayon does not say.
+        item: Option<usize>,
+        /// What the panic said.
+        message: String,
+    },
+    /// A worker process could not be started when the pool was made.
+    #[error("cannot start a worker process")]
+    Spawn(#[source] Arc<processes::Error>),
+    /// The item was given to another process and came to nothing there: its
+    /// function panicked, or the process died, or the item or its result could
+    /// not be sent.
+    #[error("item {item} has no result")]
+    Process {
+        /// The item.
+        item: usize,
+        /// What happened. All items of a chunk share what became of the
+        /// process that held them.
+        source: Arc<processes::Error>,
+    },
+}
+
+impl Error {
+    /// The same error of another item.
+    pub(crate) fn of(self, item: usize) -> Self {
+        match self {
+            Error::Panicked { message, .. } => Error::Panicked { item: Some(item), message },
+            Error::Process { source, .. } => Error::Process { item, source },
+            other => other,
+        }
+    }
+}
+
+fn named(item: Option<usize>) -> String {
+    item.map_or_else(|| "an item".into(), |item| format!("item {item}"))
+}

@@ -1,0 +1,114 @@
+"""The lecture's pool: `multiprocessing.Pool(processes=4)` and its `map`.
+
+The pool forks its workers, which was the default on Linux when the lecture was
+held and is the cheapest way that Python has; newer Pythons ask for it by name.
+"""
+
+import multiprocessing
+from collections.abc import Callable, Sequence
+
+from lecture.operation import Operation, Operations, busy, steps_for
+
+WORKERS = 4
+"""As in the lecture."""
+
+ITEMS_OF_COST = 100
+"""The lecture's 100 items, when what is swept is the cost of each."""
+
+ITEMS_OF_CHUNK = 1_000
+"""Enough items that chunks of 1 and of 250 differ."""
+
+FORK = multiprocessing.get_context("fork")
+
+
+def fn(x: int) -> int:
+    """The lecture's function."""
+    return x**3
+
+
+def cubes_answer(cubes: Sequence[int]) -> str:
+    """All cubes in one line; each is weighted by its place, so that order counts."""
+    weighted = sum(place * cube for place, cube in enumerate(cubes, start=1))
+    return f"{len(cubes)} cubes, by place {weighted}"
+
+
+def serial_map(items: int) -> Operation:
+    """A loop over `items` integers in this process."""
+    a = range(items)
+    return Operation(lambda: list(map(fn, a)), answer=cubes_answer)
+
+
+def pooled(
+    function: Callable[[int], int],
+    items: Sequence[int],
+    answer: Callable[[Sequence[int]], str],
+    chunksize: int | None = None,
+) -> Operation:
+    """`Pool.map` on a pool that is there before and stays."""
+    pool = FORK.Pool(processes=WORKERS)
+
+    def close() -> None:
+        pool.close()
+        pool.join()
+
+    return Operation(
+        lambda: pool.map(function, items, chunksize), answer=answer, close=close
+    )
+
+
+def pool_map(items: int) -> Operation:
+    """The lecture's `pool.map(fn, a)`."""
+    return pooled(fn, range(items), cubes_answer)
+
+
+def pool_create_map_close(items: int) -> Operation:
+    """A pool made for one map, and ended in good order after it."""
+    a = range(items)
+
+    def run() -> list[int]:
+        pool = FORK.Pool(processes=WORKERS)
+        try:
+            return pool.map(fn, a)
+        finally:
+            pool.close()
+            pool.join()
+
+    return Operation(run, answer=cubes_answer)
+
+
+def pool_chunk(chunksize: int) -> Operation:
+    """`Pool.map` of 1,000 integers with a chunk size of one's own."""
+    return pooled(fn, range(ITEMS_OF_CHUNK), cubes_answer, chunksize)
+
+
+def busy_answer(steps: int, ends: Sequence[int]) -> str:
+    """Where the chain ended, if it ended there for each of the items."""
+    if len(ends) != ITEMS_OF_COST or len(set(ends)) != 1:
+        return f"{len(ends)} results, {len(set(ends))} different"
+    return f"{steps} steps end at {ends[0]}"
+
+
+def serial_busy(nanoseconds: int) -> Operation:
+    """A loop over 100 calibrated items in this process."""
+    steps = steps_for(nanoseconds / 1e9)
+    items = [steps] * ITEMS_OF_COST
+    return Operation(
+        lambda: list(map(busy, items)), answer=lambda ends: busy_answer(steps, ends)
+    )
+
+
+def pool_busy(nanoseconds: int) -> Operation:
+    """`Pool.map` of 100 calibrated items."""
+    # Calibrated before there are workers that could disturb it.
+    steps = steps_for(nanoseconds / 1e9)
+    return pooled(busy, [steps] * ITEMS_OF_COST, lambda ends: busy_answer(steps, ends))
+
+
+OPERATIONS: Operations = {
+    "map_cube/python_serial": serial_map,
+    "map_cube/python_pool": pool_map,
+    "create_map_close/python_pool": pool_create_map_close,
+    "chunk/python_pool": pool_chunk,
+    "item_cost/python_serial": serial_busy,
+    "item_cost/python_pool": pool_busy,
+}
