@@ -42,7 +42,10 @@ pub enum Event {
     /// A cell begins.
     Began(Cell),
     /// All models of the cell were visited once more.
-    Round,
+    Round {
+        /// The share of the cell's rounds that is behind.
+        share: f64,
+    },
     /// A model has no time, for this reason.
     NoTime {
         /// Its name.

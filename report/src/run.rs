@@ -157,7 +157,7 @@ impl Session {
     ) -> Result<(), Error> {
         let Share { topic, executable, log, request, plan } = share;
         let mut bench = BenchProcess::start(topic, executable, request, python, log.clone())?;
-        let (mut cell_name, mut rounds) = (String::new(), 0);
+        let mut cell_name = String::new();
         loop {
             if INTERRUPTED.load(Ordering::Relaxed) {
                 return Err(Error::Interrupted { done: self.cells_done(), cells: self.cells });
@@ -167,13 +167,9 @@ impl Session {
                 Next::Event(Event::Began(cell)) => {
                     let models = plan.iter().find(|(c, _)| *c == cell).map_or(1, |(_, m)| *m);
                     cell_name = format!("{}/{} {}", topic.name, cell.workload, cell.parameter);
-                    rounds = 0;
                     progress.begin(cell_name.clone(), expectation.of(&topic.name, &cell, models));
                 }
-                Next::Event(Event::Round) => {
-                    rounds += 1;
-                    progress.within(f64::from(rounds) / request.rounds as f64);
-                }
+                Next::Event(Event::Round { share }) => progress.within(share),
                 Next::Event(Event::NoTime { model, outcome: Outcome::Failure(failure) }) => {
                     let line = match failure {
                         Failure::Wrong(why) => {

@@ -7,7 +7,7 @@
 //! their ratios stay what they are. (Measured one after the other, the same
 //! model took 77 and then 458 us.)
 //!
-//! A visit lasts [`Request::visit`], or one iteration if that is longer. The
+//! A visit lasts `Request::visit`, or one iteration if that is longer. The
 //! number of iterations is settled before the first round, and that warms the
 //! model up.
 
@@ -20,6 +20,12 @@ use crate::protocol::Interpreter;
 use crate::protocol::{Event, Request};
 use crate::record::{Cell, Mark, Outcome};
 use crate::suite::{Erased, Running, Suite};
+
+/// Fewer rounds than this make no interval worth printing.
+const FEWEST_ROUNDS: usize = 11;
+
+/// Waits of seconds in a full run are cut to [`FEWEST_ROUNDS`] beyond this.
+const LONGEST_CELL: Duration = Duration::from_secs(60);
 
 /// Runs what `request` asks for and tells `tell` how it goes.
 ///
@@ -78,11 +84,21 @@ fn order(round: usize, models: usize) -> impl Iterator<Item = usize> {
     })
 }
 
+/// How many rounds a cell gets: as many as were asked for, but no more than
+/// take [`LONGEST_CELL`], and never fewer than [`FEWEST_ROUNDS`].
+fn rounds(asked: usize, visited: &[Visited<'_>]) -> usize {
+    let round: Duration = visited.iter().map(|model| model.expected).sum();
+    let affordable = LONGEST_CELL.as_secs_f64() / round.as_secs_f64().max(1e-9);
+    asked.min((affordable as usize).max(FEWEST_ROUNDS))
+}
+
 /// One model of a cell while it is being measured.
 struct Visited<'a> {
     model: usize,
     run: Running<'a>,
     iterations: u64,
+    /// How long a visit should take.
+    expected: Duration,
     times: Vec<f64>,
 }
 
@@ -141,7 +157,8 @@ impl<'a> Sampler<'a> {
                 Err(outcome) => no_time.push((model, outcome)),
             }
         }
-        for round in 0..self.request.rounds {
+        let rounds = rounds(self.request.rounds, &visited);
+        for round in 0..rounds {
             let mut failed = Vec::new();
             for place in order(round, visited.len()) {
                 let Visited { run, iterations, times, .. } = &mut visited[place];
@@ -155,11 +172,11 @@ impl<'a> Sampler<'a> {
             for (place, failure) in failed {
                 no_time.push((visited.remove(place).model, Outcome::Failure(failure)));
             }
-            tell(Event::Round)?;
+            tell(Event::Round { share: (round + 1) as f64 / rounds as f64 })?;
         }
         for (model, outcome) in no_time {
             let id = self.id(model, parameter);
-            self.mark(outcome.clone()).write(&self.request.root, &id)?;
+            self.mark(rounds, outcome.clone()).write(&self.request.root, &id)?;
             tell(Event::NoTime { model: id.function, outcome })?;
         }
         for Visited { model, iterations, times, .. } in visited {
@@ -169,14 +186,14 @@ impl<'a> Sampler<'a> {
                 times,
                 work: self.workload.work(parameter),
             };
-            self.mark(Outcome::Measured).write(&self.request.root, &id)?;
+            self.mark(rounds, Outcome::Measured).write(&self.request.root, &id)?;
             layout::write(&self.request.root, &id, INTERLEAVED, &sample)?;
         }
         Ok(())
     }
 
-    fn mark(&self, outcome: Outcome) -> Mark {
-        Mark { run: self.request.run.clone(), rounds: self.request.rounds, outcome }
+    fn mark(&self, rounds: usize, outcome: Outcome) -> Mark {
+        Mark { run: self.request.run.clone(), rounds, outcome }
     }
 
     /// Sets a model up, warms it, and settles how many iterations a visit is.
@@ -200,9 +217,10 @@ impl<'a> Sampler<'a> {
             // Near enough to scale up; a first visit that is already too long
             // stays at one iteration.
             if taken >= visit / 4 {
-                let scale = visit.as_secs_f64() / taken.as_secs_f64();
-                iterations = ((iterations as f64 * scale).round() as u64).max(1);
-                return Ok(Visited { model, run, iterations, times: Vec::new() });
+                let one = taken.div_f64(iterations as f64);
+                let iterations = ((visit.as_secs_f64() / one.as_secs_f64()).round() as u64).max(1);
+                let expected = one.mul_f64(iterations as f64);
+                return Ok(Visited { model, run, iterations, expected, times: Vec::new() });
             }
             iterations *= 2;
         }

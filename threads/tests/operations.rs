@@ -1,0 +1,51 @@
+//! The operations, and the reader of what threads printed, against known answers.
+
+use threads::{Transcript, sin, squares};
+
+#[test]
+fn squares_have_their_known_answers() {
+    assert!(squares(0).is_empty());
+    assert_eq!(squares(1), [0]);
+    let many = squares(100_000);
+    assert!(many.iter().zip(0_u64..).all(|(square, x)| *square == x * x));
+    // Sum of squares below m: (m - 1) m (2m - 1) / 6.
+    assert_eq!(many.iter().sum::<u64>(), 99_999 * 100_000 * 199_999 / 6);
+}
+
+#[test]
+fn sines_of_whole_numbers_have_their_known_sum() {
+    let n = 10_000_u32;
+    let mut x: Vec<f64> = (0..n).map(f64::from).collect();
+    sin(&mut x);
+    // Lagrange: the sum of sin k for k below n is sin((n-1)/2) sin(n/2) / sin(1/2).
+    let half = f64::from(n) / 2.0;
+    let expected = (half - 0.5).sin() * half.sin() / 0.5_f64.sin();
+    assert!((x.iter().sum::<f64>() - expected).abs() < 1e-9);
+}
+
+#[test]
+fn sine_keeps_the_sign_of_zero_and_is_nan_at_infinity() {
+    let mut x = [-0.0, f64::INFINITY, f64::NAN];
+    sin(&mut x);
+    assert_eq!(x[0].to_bits(), (-0.0_f64).to_bits());
+    assert!(x[1].is_nan() && x[2].is_nan());
+}
+
+#[test]
+fn a_transcript_tells_whole_lines_from_mixed_ones() {
+    let nothing = Transcript::of("");
+    assert!(nothing.is_whole(0));
+    assert!(!nothing.is_whole(1), "a line is missing");
+
+    assert!(Transcript::of("Run 1.\nRun 0.\n").is_whole(2), "any order will do");
+    assert!(!Transcript::of("Run 0.\nRun 0.\n").is_whole(2), "one is there twice");
+    assert!(!Transcript::of("Run 0.\nRun 2.\n").is_whole(2), "one is not ours");
+    assert!(!Transcript::of("Run 0.\n\nRun 1.\n").is_whole(2), "a line is empty");
+
+    let mixed = Transcript::of("Run 0.Run 1.\n\nRun 2.\n");
+    assert_eq!((mixed.runs.as_slice(), mixed.broken), (&[2][..], 2));
+    assert!(!mixed.is_whole(3));
+
+    assert_eq!(Transcript::of("Run 0.\nRun 3.\nRun 1.\nRun 2.\n").out_of_order(), 1);
+    assert_eq!(Transcript::of("Run 0\nrun 1.\nRun -2.\nRun 3. \n").broken, 4);
+}
