@@ -22,8 +22,8 @@ fn suite(scale: Scale) -> Suite {
 
 /// The lecture's class at its own n: what creating, computing and asking again cost.
 fn factorials() -> Workload<BigUint> {
-    Workload::new("factorial", "n! made at once, put off, computed, and asked for again")
-        .parameter("n", vec![1, 100, 300, 1_000])
+    Workload::new("factorial", "a factorial made at once, put off, computed, and asked for again")
+        .parameter("factors", vec![1, 100, 300, 1_000])
         .expect(descending_product)
         .expect_python(|n| format!("{:x}", descending_product(n)))
         .model("eager", |n| repeat(move || EagerFactorial::new(small(n)).into_value()))
@@ -69,7 +69,8 @@ fn factorials() -> Workload<BigUint> {
         )
         .note(
             "lazy_shared is lazy_first with two threads that ask at the same moment: its time \
-             includes their meeting before each value, not their start.",
+             includes their meeting before each value and the waking of whoever came second, not \
+             their start.",
         )
         .claim(
             Claim::new(36, "creating a lazy value costs nothing beside computing it")
@@ -113,7 +114,7 @@ fn raced(n: u32) -> Routine<BigUint> {
 /// `LazyFactorial(100) < LazyFactorial(300)`, which the lecture misspells.
 fn comparisons() -> Workload<Compared> {
     Workload::new("compare", "whether n! < (3n)!, by value and by n")
-        .parameter("n", vec![100, 1_000])
+        .parameter("factors of the smaller", vec![100, 1_000])
         .check(|_, (less, _)| if *less { Ok(()) } else { Err("n! came out as not less".into()) })
         .expect_python(|_| "True".into())
         .model("by_value", |n| {
@@ -234,11 +235,14 @@ fn takes() -> Workload<Vec<u64>> {
                 .predicted("about 1e-3: 30 calls against 300,000, one allocation against three"),
         )
         .claim(
-            Claim::new(31, "where all values are needed, eager is the cheaper book-keeping")
-                .compares("lazy_boxed", "eager")
-                .at(LENGTH)
-                .at_least(1.0)
-                .predicted("1 to 4 behind dyn, an indirect call against a store; never when fused"),
+            Claim::new(
+                31,
+                "where all values are needed, eager evaluation has the cheaper bookkeeping",
+            )
+            .compares("lazy_boxed", "eager")
+            .at(LENGTH)
+            .at_least(1.0)
+            .predicted("1 to 4 behind dyn, an indirect call against a store; never when fused"),
         )
 }
 
