@@ -1,2 +1,132 @@
-//! Placeholder until the topic is written.
-fn main() {}
+//! The lecture's last cell, and the Dask tutorial that it switches to.
+//!
+//! ```text
+//! cargo run --release -p distributed --example distributed-lecture
+//! ```
+
+use std::error::Error;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use distributed::{Client, LocalCluster, Place, Placement};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use processes::{Registry, Task};
+
+const INC: Task<i64, i64> = Task::new("inc", |x| x + 1);
+
+/// The tutorial's `inc` and `add`, each with its second of sleep.
+const SLOW_INC: Task<i64, i64> = Task::new("slow_inc", |x| {
+    sleep(Duration::from_secs(1));
+    x + 1
+});
+const SLOW_ADD: Task<(i64, i64), i64> = Task::new("slow_add", |(x, y)| {
+    sleep(Duration::from_secs(1));
+    x + y
+});
+
+const WAIT: Task<Duration, ()> = Task::new("wait", sleep);
+
+const DIVIDE: Task<(i64, i64), i64> = Task::new("divide", |(x, y)| x / y);
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let registry =
+        Registry::new().with(&INC).with(&SLOW_INC).with(&SLOW_ADD).with(&WAIT).with(&DIVIDE);
+    processes::worker_entry(registry);
+
+    the_last_cell()?;
+    threads_or_processes()?;
+    the_tutorial()?;
+    whoever_is_free()?;
+    a_worker_dies()?;
+    a_task_fails()
+}
+
+fn the_last_cell() -> Result<(), Box<dyn Error>> {
+    println!("client = Client(n_workers=4, processes=True)");
+    let begin = Instant::now();
+    let client = Client::local().n_workers(4).processes(true).start()?;
+    println!("started in {:.1?}", begin.elapsed());
+
+    println!("\n10 tasks: map, and gather in order");
+    let futures = client.map(&INC, 0..10);
+    println!("{:?}", client.gather(futures)?);
+    print!("{}", client.info());
+
+    let begin = Instant::now();
+    client.close();
+    println!("closed in {:.1?}", begin.elapsed());
+    Ok(())
+}
+
+fn threads_or_processes() -> Result<(), Box<dyn Error>> {
+    println!("\n\"n_workers could be the number of threads or processes\"");
+    for processes in [false, true] {
+        let client = Client::local().n_workers(4).processes(processes).start()?;
+        // The first of them start threads, fault pages in, and fill caches.
+        client.gather(client.map(&INC, 0..1_000))?;
+        let begin = Instant::now();
+        let sum: i64 = client.gather(client.map(&INC, 0..10_000))?.iter().sum();
+        let each = begin.elapsed() / 10_000;
+        println!("processes({processes}): 10,000 tasks, sum {sum}, {each:.1?} each");
+    }
+    Ok(())
+}
+
+fn the_tutorial() -> Result<(), Box<dyn Error>> {
+    println!("\nThe tutorial: add(inc(1), inc(2)), each a second long");
+    let begin = Instant::now();
+    let z = SLOW_ADD.run((SLOW_INC.run(1), SLOW_INC.run(2)));
+    println!("one after the other: {z} in {:.2?}", begin.elapsed());
+
+    let client = Client::local().n_workers(4).start()?;
+    let begin = Instant::now();
+    let (x, y) = (client.submit(&SLOW_INC, 1), client.submit(&SLOW_INC, 2));
+    let z = client.submit(&SLOW_ADD, (x.result()?, y.result()?)).result()?;
+    println!("two at a time:       {z} in {:.2?}", begin.elapsed());
+    Ok(())
+}
+
+fn whoever_is_free() -> Result<(), Box<dyn Error>> {
+    println!("\nOne task of 1 s ahead of 100 tasks of 10 ms, on 2 workers");
+    let mut waits = vec![Duration::from_millis(10); 101];
+    waits[0] = Duration::from_secs(1);
+    for placement in [Placement::StaticBlocks, Placement::Dynamic] {
+        let cluster: LocalCluster = Client::local().n_workers(2).placement(placement);
+        let client = cluster.start()?;
+        let begin = Instant::now();
+        client.gather(client.map(&WAIT, waits.iter().copied()))?;
+        let took = begin.elapsed();
+        let shares: Vec<u64> = client.info().workers.iter().map(|worker| worker.done).collect();
+        println!("{placement:?}: {took:.2?}, tasks a worker: {shares:?}");
+    }
+    Ok(())
+}
+
+fn a_worker_dies() -> Result<(), Box<dyn Error>> {
+    println!("\nkill -9 of a worker in the middle of its task");
+    let client = Client::local().n_workers(1).start()?;
+    let mut sum = client.submit(&SLOW_ADD, (40, 2));
+    if sum.wait_timeout(Duration::from_millis(300)) {
+        return Err("a second cannot be over after 300 ms".into());
+    }
+    print!("{}", client.info());
+    if let Place::Process { pid } = client.info().workers[0].place {
+        kill(Pid::from_raw(pid.cast_signed()), Signal::SIGKILL)?;
+    }
+    println!("the answer is still {}", sum.result()?);
+    print!("{}", client.info());
+    Ok(())
+}
+
+fn a_task_fails() -> Result<(), Box<dyn Error>> {
+    println!("\nA task that panics is the error of its own future");
+    let client = Client::local().n_workers(2).start()?;
+    for future in client.map(&DIVIDE, [(84, 2), (1, 0), (126, 3)]) {
+        match future.result() {
+            Ok(quotient) => println!("{quotient}"),
+            Err(error) => println!("{error}"),
+        }
+    }
+    Ok(())
+}

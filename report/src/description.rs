@@ -1,6 +1,7 @@
 //! What is said of a workload, apart from the code that does it: the part of a
 //! suite that is written beside the times and read back for the report.
 
+use std::fmt;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -37,6 +38,9 @@ pub struct Description {
     /// A model that takes longer than this for one iteration is not asked for
     /// larger parameters.
     pub patience: Option<Duration>,
+    /// Whether the models are stages of one story rather than rivals for the
+    /// same work, so that none of them can be called the fastest.
+    pub stages: bool,
 }
 
 /// Why a model has no time.
@@ -46,4 +50,17 @@ pub enum Failure {
     Wrong(String),
     /// It did not come back with a result.
     Failed(String),
+    /// The machine has not got what it takes, such as ten thousand threads.
+    /// This is a finding about the machine, not a fault of the model.
+    Refused(String),
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Failure::Wrong(why) => write!(f, "came back wrong: {why}"),
+            Failure::Failed(why) => write!(f, "failed: {why}"),
+            Failure::Refused(why) => write!(f, "was refused by the machine: {why}"),
+        }
+    }
 }

@@ -36,6 +36,10 @@ pub struct Python {
     pub pgo: Option<bool>,
     /// Whether it was optimised at link time, if its configuration says so.
     pub lto: Option<bool>,
+    /// Whether its global interpreter lock is on.
+    pub gil: bool,
+    /// How its `multiprocessing` starts processes unless told otherwise.
+    pub start_method: String,
     /// NumPy's version, if it is there.
     pub numpy: Option<String>,
     /// Dask's version, if it is there.

@@ -49,10 +49,7 @@ fn machine(out: &mut String, comparison: &Comparison) {
         ("rustc", text(rustc)),
         ("Commit", text(commit)),
         ("Date", text(&run.started)),
-        (
-            "Profile",
-            format!("{} run, {} rounds a cell; cargo's `bench` profile", run.profile, run.rounds),
-        ),
+        ("Profile", profile(run)),
         ("Python", python(run)),
     ];
     for (name, value) in rows {
@@ -72,28 +69,41 @@ fn machine(out: &mut String, comparison: &Comparison) {
     }
 }
 
+fn profile(run: &Run) -> String {
+    let Run { profile, rounds, .. } = run;
+    let cut = if profile == "full" { " (11 where a cell would take over a minute)" } else { "" };
+    format!("{profile} run, {rounds} rounds a cell{cut}; cargo's `bench` profile")
+}
+
 fn python(run: &Run) -> String {
     match &run.python {
         Err(why) => format!("absent: {}", text(why)),
-        Ok(Python { version, implementation, compiler, pgo, lto, numpy, dask, distributed }) => {
-            let told = |what, is: &Option<bool>| match is {
+        Ok(python) => {
+            let told = |what, is: Option<bool>| match is {
                 Some(true) => format!("with {what}"),
                 Some(false) => format!("without {what}"),
-                None => format!("{what} unknown"),
+                None => format!("{what} not recorded"),
             };
             let package = |name, version: &Option<String>| {
                 format!("{name} {}", version.as_deref().unwrap_or("absent"))
             };
-            [
+            let Python { version, implementation, compiler, start_method, .. } = python;
+            let mut parts = vec![
                 format!("{implementation} {version} ({compiler})"),
-                told("PGO", pgo),
-                told("LTO", lto),
-                package("NumPy", numpy),
-                package("Dask", dask),
-                package("distributed", distributed),
-            ]
-            .map(|part| text(&part))
-            .join(", ")
+                told("PGO", python.pgo),
+                told("LTO", python.lto),
+                told("a GIL", Some(python.gil)),
+                format!("starts processes by {start_method}"),
+                package("NumPy", &python.numpy),
+                package("Dask", &python.dask),
+                package("distributed", &python.distributed),
+            ];
+            if python.pgo == Some(false) {
+                let flattered = "a build without PGO is 5 to 55 % slower and flatters Rust: \
+                                 `POLYPHONY_PYTHON` chooses another";
+                parts.push(flattered.into());
+            }
+            parts.iter().map(|part| text(part)).collect::<Vec<_>>().join(", ")
         }
     }
 }
@@ -148,14 +158,11 @@ fn failures(out: &mut String, comparison: &Comparison) {
     for table in comparison.topics.iter().flat_map(|topic| &topic.tables) {
         for row in &table.rows {
             for (cell, parameter) in row.cells.iter().zip(&table.parameters) {
-                let (what, why) = match cell {
-                    Cell::Failure(Failure::Wrong(why)) => ("came back wrong", why),
-                    Cell::Failure(Failure::Failed(why)) => ("failed", why),
-                    _ => continue,
-                };
-                let (group, model) = (&table.group, &row.model);
-                let why = text(why);
-                let _ = writeln!(out, "- **{group}/{model}/{parameter} {what}**: {why}");
+                if let Cell::Failure(failure) = cell {
+                    let (group, model) = (&table.group, &row.model);
+                    let failure = text(&failure.to_string());
+                    let _ = writeln!(out, "- **{group}/{model}/{parameter}** {failure}");
+                }
             }
         }
     }
@@ -284,6 +291,7 @@ fn cell(cell: &Cell, is_baseline: bool) -> String {
         Cell::Absent => "–".into(),
         Cell::Failure(Failure::Wrong(_)) => "**wrong result**".into(),
         Cell::Failure(Failure::Failed(_)) => "**failed**".into(),
+        Cell::Failure(Failure::Refused(_)) => "refused by the machine".into(),
         Cell::Stopped { at, seconds } => {
             format!("stopped: one iteration took {} at {}", time(seconds * 1e9), count(*at))
         }

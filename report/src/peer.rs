@@ -60,6 +60,10 @@ impl Peer {
         let mut child = Command::new(&at.python)
             .arg(&at.script)
             .args([name, &parameter.to_string()])
+            // The locked packages are measured, not what a user's own
+            // environment would put before them.
+            .env_remove("PYTHONPATH")
+            .env("PYTHONNOUSERSITE", "1")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             // A group of its own, so that pools and clusters which the peer
@@ -129,7 +133,11 @@ mod tests {
     fn peer(script: &str) -> Result<Peer, String> {
         let file = tempfile::NamedTempFile::new().expect("a file");
         std::fs::write(file.path(), script).expect("it can be written");
-        let sh = Interpreter { python: "/bin/sh".into(), script: file.path().into() };
+        let sh = Interpreter {
+            python: "/bin/sh".into(),
+            script: file.path().into(),
+            steps_per_second: None,
+        };
         Peer::start(&sh, "topic/workload/python_model", 7)
     }
 

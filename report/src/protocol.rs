@@ -5,7 +5,8 @@
 //! closes its end: JSON, a line each. The socket is also the bench's lifeline:
 //! when the command goes, the bench ends.
 
-use std::path::{Path, PathBuf};
+use std::ffi::OsString;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -66,16 +67,25 @@ pub struct Interpreter {
     pub python: PathBuf,
     /// The peer script.
     pub script: PathBuf,
+    /// The rate at which this Python does calibrated work, so that all peers of
+    /// a run do the same; without it each measures for itself.
+    pub steps_per_second: Option<f64>,
 }
 
 impl Interpreter {
     const PYTHON: &str = "POLYPHONY_PEER_PYTHON";
     const SCRIPT: &str = "POLYPHONY_PEER_SCRIPT";
+    const RATE: &str = "POLYPHONY_STEPS_PER_SECOND";
 
     /// The environment by which the command hands it to a bench; set by hand,
     /// it gives `cargo bench` the Python rows too.
-    pub fn to_env(&self) -> [(&'static str, &Path); 2] {
-        [(Self::PYTHON, &self.python), (Self::SCRIPT, &self.script)]
+    pub fn to_env(&self) -> Vec<(&'static str, OsString)> {
+        let mut env = vec![
+            (Self::PYTHON, self.python.clone().into()),
+            (Self::SCRIPT, self.script.clone().into()),
+        ];
+        env.extend(self.steps_per_second.map(|rate| (Self::RATE, rate.to_string().into())));
+        env
     }
 
     /// The interpreter that the environment names.
@@ -83,6 +93,7 @@ impl Interpreter {
         Some(Self {
             python: std::env::var_os(Self::PYTHON)?.into(),
             script: std::env::var_os(Self::SCRIPT)?.into(),
+            steps_per_second: std::env::var(Self::RATE).ok().and_then(|rate| rate.parse().ok()),
         })
     }
 }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use crate::chart;
 use crate::comparison::{self, Cell, Table};
+use crate::description::Failure;
 use crate::error::Error;
 use crate::layout::file_name;
 use crate::markdown;
@@ -44,7 +45,9 @@ pub fn render(workspace: &Workspace) -> Result<Rendered, Error> {
     let path = workspace.report().join("report.md");
     std::fs::write(&path, markdown::render(&comparison, &chart_of))?;
     let cells = tables.iter().flat_map(|table| &table.rows).flat_map(|row| &row.cells);
-    let failed = cells.filter(|cell| matches!(cell, Cell::Failure(_))).count();
+    let counts =
+        |cell: &&&Cell| matches!(cell, Cell::Failure(Failure::Wrong(_) | Failure::Failed(_)));
+    let failed = cells.filter(|cell| counts(&cell)).count();
     Ok(Rendered { path, tables: tables.len(), failures: failed + comparison.unreadable.len() })
 }
 

@@ -11,6 +11,8 @@ use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use serde::Deserialize;
+
 use crate::bench_process::{BenchProcess, Next};
 use crate::description::Failure;
 use crate::error::Error;
@@ -171,14 +173,11 @@ impl Session {
                 }
                 Next::Event(Event::Round { share }) => progress.within(share),
                 Next::Event(Event::NoTime { model, outcome: Outcome::Failure(failure) }) => {
-                    let line = match failure {
-                        Failure::Wrong(why) => {
-                            format!("{cell_name}: {model} came back wrong: {why}")
-                        }
-                        Failure::Failed(why) => format!("{cell_name}: {model} failed: {why}"),
-                    };
+                    let line = format!("{cell_name}: {model} {failure}");
                     progress.say(&line);
-                    self.failures.push(line);
+                    if !matches!(failure, Failure::Refused(_)) {
+                        self.failures.push(line);
+                    }
                 }
                 Next::Event(Event::NoTime { .. }) => {}
                 Next::Event(Event::Done(cell, seconds)) => {
@@ -317,13 +316,23 @@ fn make_python(workspace: &Workspace) -> Result<(Interpreter, Python), String> {
     let printed = String::from_utf8_lossy(&made.stdout);
     let python = printed.lines().last().filter(|_| made.status.success());
     let python = python.ok_or("scripts/python-env made no environment (it says why above)")?;
-    let interpreter = Interpreter { python: python.into(), script: scripts.join("peer.py") };
-    let described = Command::new(&interpreter.python)
-        .arg(&interpreter.script)
+    let script = scripts.join("peer.py");
+    let described = Command::new(python)
+        .arg(&script)
         .arg("--describe")
         .output()
         .map_err(|e| format!("{python} does not run: {e}"))?;
-    let python = serde_json::from_slice(&described.stdout)
-        .map_err(|e| format!("scripts/peer.py --describe cannot be read: {e}"))?;
-    Ok((interpreter, python))
+    let Described { python: description, steps_per_second } =
+        serde_json::from_slice(&described.stdout)
+            .map_err(|e| format!("scripts/peer.py --describe cannot be read: {e}"))?;
+    let steps_per_second = Some(steps_per_second);
+    Ok((Interpreter { python: python.into(), script, steps_per_second }, description))
+}
+
+/// What `peer.py --describe` prints: what the Python is, and how fast it is now.
+#[derive(Deserialize)]
+struct Described {
+    #[serde(flatten)]
+    python: Python,
+    steps_per_second: f64,
 }

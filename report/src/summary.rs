@@ -19,8 +19,12 @@ pub struct Headline<'a> {
     pub pays_from: Option<u64>,
 }
 
-/// The headline of a table; `None` if its baseline has no time.
+/// The headline of a table; `None` if its baseline has no time, or its models
+/// are no rivals.
 pub fn headline(table: &Table) -> Option<Headline<'_>> {
+    if table.description.stages {
+        return None;
+    }
     let (baseline, others) = table.rows.split_first()?;
     let column = baseline.cells.iter().rposition(|cell| cell.time().is_some())?;
     let fastest = |python: bool| {

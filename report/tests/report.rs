@@ -37,6 +37,7 @@ fn description() -> Description {
             Claim::new(50, "against nobody").compares("nobody", "serial").at_most(1.0),
         ],
         patience: Some(Duration::from_secs(1)),
+        stages: false,
     }
 }
 

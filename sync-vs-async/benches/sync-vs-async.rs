@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use std::thread;
 use std::time::Duration;
 
-use report::suite::{Claim, Routine, Scale, Suite, Workload, repeat};
+use report::suite::{Claim, Routine, Scale, Suite, Workload, refused, repeat};
 use report::work::{busy, check_steps, steps};
 use sync_vs_async::{
     blocking, deadline_first, fan_out, join_compute_first, join_sleep_first, runtime, sequential,
@@ -158,7 +158,7 @@ fn waits(scale: Scale) -> Workload<Vec<usize>> {
         .expect_python(|n| format!("{n} waits, sum {}", n * (n - 1) / 2))
         .model("blocking", move |n| repeat(move || fan_out::calls(count(n), sit)))
         .model("threads", move |n| {
-            repeat(move || fan_out::threads(count(n), sit).expect("the system has threads enough"))
+            repeat(move || fan_out::threads(count(n), sit).unwrap_or_else(no_thread))
         })
         .model("tasks", move |n| driven(one_thread(), move || tasks(n, come_back)))
         .model("tasks_multi", move |n| driven(many_threads(), move || tasks(n, come_back)))
@@ -200,7 +200,7 @@ fn spawn() -> Workload<Vec<usize>> {
         .patience(Duration::from_secs(1))
         .expect(numbers)
         .model("threads", move |n| {
-            repeat(move || fan_out::threads(count(n), call).expect("the system has threads enough"))
+            repeat(move || fan_out::threads(count(n), call).unwrap_or_else(no_thread))
         })
         .model("awaits", move |n| driven(one_thread(), move || fan_out::awaits(count(n), later)))
         .model("tasks", move |n| driven(one_thread(), move || tasks(n, later)))
@@ -226,6 +226,14 @@ fn spawn() -> Workload<Vec<usize>> {
                 .at_most(20.0)
                 .predicted("refuted: 25 to 200, for a thread is the system's and a task is ours"),
         )
+}
+
+/// Ten thousand threads are more than some machines and most containers allow.
+fn no_thread<T>(error: sync_vs_async::Error) -> T {
+    match error {
+        sync_vs_async::Error::Refused { .. } => refused(error.to_string()),
+        other => panic!("{other}"),
+    }
 }
 
 async fn tasks<U>(n: u64, unit: impl Fn(usize) -> U) -> Vec<usize>

@@ -2,21 +2,19 @@
 
 use std::cell::Cell;
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 use std::time::Duration;
 
-use criterion::{BenchmarkId, Criterion, Throughput};
+use criterion::{Bencher, BenchmarkId, Criterion, Throughput};
 
 use crate::layout::NEW;
 use crate::protocol::Interpreter;
 use crate::suite::{Erased, Failure, Suite, Work};
 
-/// Runs all that criterion's own command line selects.
-///
-/// # Panics
-/// At the first wrong or failed result, with the model's name: criterion has
-/// no way to give up one benchmark, and a wrong result must not get a time.
+/// Runs all that criterion's own command line selects. A model that is wrong
+/// or fails is named and has no time; the others go on, and the exit code is 1.
 pub(super) fn run(suite: &Suite, python: Option<&Interpreter>) -> ExitCode {
     let mut criterion = Criterion::default()
         .sample_size(10)
@@ -28,37 +26,34 @@ pub(super) fn run(suite: &Suite, python: Option<&Interpreter>) -> ExitCode {
     if let Err(e) = output_directory().and_then(|root| suite.describe(&root, NEW)) {
         eprintln!("`report render` will not find these times: {e}");
     }
+    let mut all_well = true;
     for workload in &suite.workloads {
-        group(&mut criterion, suite.topic, &**workload, python);
+        all_well &= group(&mut criterion, suite.topic, &**workload, python);
     }
     criterion.final_summary();
-    ExitCode::SUCCESS
+    if all_well { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
+/// Benches one workload; says whether all went well.
 fn group(
     criterion: &mut Criterion,
     topic: &str,
     workload: &dyn Erased,
     python: Option<&Interpreter>,
-) {
+) -> bool {
     let described = workload.description();
-    let group_name = format!("{topic}/{}", described.workload);
-    let mut group = criterion.benchmark_group(&group_name);
+    let mut group = criterion.benchmark_group(format!("{topic}/{}", described.workload));
+    let mut all_well = true;
     for (model, name) in described.models.iter().enumerate() {
         if workload.is_python(model) && python.is_none() {
             continue;
         }
         let mut last: Option<(u64, Duration)> = None;
         for &parameter in &described.parameters {
-            if let (Some(patience), Some((smaller, took))) = (described.patience, last) {
-                let expected = took.mul_f64(parameter as f64 / smaller.max(1) as f64);
-                if expected > patience {
-                    println!(
-                        "{group_name}/{name} stops before {parameter}: it took {took:.1?} at \
-                         {smaller}, so {expected:.1?} is to be expected, over {patience:?}"
-                    );
-                    break;
-                }
+            let id = format!("{topic}/{}/{name}/{parameter}", described.workload);
+            if let Some(why) = too_slow(described.patience, last, parameter) {
+                println!("{id} is left out: {why}");
+                break;
             }
             if let Some(work) = workload.work(parameter) {
                 group.throughput(match work {
@@ -69,30 +64,50 @@ fn group(
             // Set up on first use, so that what a filter leaves out costs nothing.
             let mut running = None;
             let per_iteration = Cell::new(None);
-            group.bench_function(BenchmarkId::new(name, parameter), |bencher| {
+            let mut bench = |bencher: &mut Bencher<'_>| {
                 bencher.iter_custom(|iterations| {
                     let running = running.get_or_insert_with(|| {
-                        workload.start(topic, model, parameter, python).unwrap_or_else(|failure| {
-                            give_up(&group_name, name, parameter, &failure)
-                        })
+                        workload.start(topic, model, parameter, python).unwrap_or_else(give_up)
                     });
-                    let taken = running(iterations)
-                        .unwrap_or_else(|failure| give_up(&group_name, name, parameter, &failure));
+                    let taken = running(iterations).unwrap_or_else(give_up);
                     per_iteration.set(Some(taken.div_f64(iterations as f64)));
                     taken
                 });
+            };
+            let bench = AssertUnwindSafe(|| {
+                group.bench_function(BenchmarkId::new(name, parameter), &mut bench);
             });
+            if let Err(thrown) = catch_unwind(bench) {
+                let failure =
+                    thrown.downcast::<Failure>().unwrap_or_else(|other| resume_unwind(other));
+                eprintln!("{id} {failure}");
+                all_well &= matches!(*failure, Failure::Refused(_));
+                break;
+            }
             last = per_iteration.get().map(|took| (parameter, took));
         }
     }
     group.finish();
+    all_well
 }
 
-fn give_up(group: &str, model: &str, parameter: u64, failure: &Failure) -> ! {
-    match failure {
-        Failure::Wrong(why) => panic!("{group}/{model}/{parameter} came back wrong: {why}"),
-        Failure::Failed(why) => panic!("{group}/{model}/{parameter} failed: {why}"),
-    }
+/// Why a parameter is not tried, if it is expected to exceed the patience: the
+/// time at the parameter before is taken to grow in proportion.
+fn too_slow(
+    patience: Option<Duration>,
+    last: Option<(u64, Duration)>,
+    parameter: u64,
+) -> Option<String> {
+    let (patience, (smaller, took)) = (patience?, last?);
+    let expected = took.mul_f64(parameter as f64 / smaller.max(1) as f64);
+    (expected > patience)
+        .then(|| format!("{took:.1?} at {smaller} makes {expected:.1?} likely, over {patience:?}"))
+}
+
+/// Leaves the benchmark under way: criterion has no other way out of one, and
+/// a wrong result must not get a time. `group` catches it.
+fn give_up<T>(failure: Failure) -> T {
+    resume_unwind(Box::new(failure))
 }
 
 /// Where criterion writes: it looks at `CRITERION_HOME`, then asks cargo.

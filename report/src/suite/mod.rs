@@ -38,7 +38,7 @@ mod workload;
 pub use crate::claim::Claim;
 pub use crate::description::{Description, Failure, Work};
 pub use routine::{Routine, fresh, observed, repeat, timed};
-pub use workload::Workload;
+pub use workload::{Workload, refused};
 
 pub(crate) use workload::{Erased, Running};
 

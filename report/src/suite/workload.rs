@@ -64,6 +64,7 @@ impl<Out: 'static> Workload<Out> {
                 notes: Vec::new(),
                 claims: Vec::new(),
                 patience: None,
+                stages: false,
             },
             work: None,
             models: Vec::new(),
@@ -183,6 +184,15 @@ impl<Out: 'static> Workload<Out> {
         self
     }
 
+    /// The models are stages of one story, such as creating, computing and
+    /// asking again, not rivals for the same work: the report's summary names
+    /// none of them the fastest.
+    #[must_use]
+    pub fn stages(mut self) -> Self {
+        self.description.stages = true;
+        self
+    }
+
     fn add(&mut self, name: &str, model: Model<Out>) {
         let names = &mut self.description.models;
         assert!(!names.iter().any(|other| other == name), "two models are called {name}");
@@ -253,10 +263,25 @@ fn no_check(workload: &str, method: &str) -> Failure {
     ))
 }
 
+/// What [`refused`] throws.
+struct Refusal(String);
+
+/// Ends a set-up or an iteration because the machine has not got what it
+/// takes: the table says so, later parameters are tried all the same, and the
+/// run goes on. Anything else that goes wrong is a panic.
+///
+/// # Panics
+/// Always; the drivers know this panic from others.
+pub fn refused(why: impl Into<String>) -> ! {
+    std::panic::panic_any(Refusal(why.into()))
+}
+
 /// Runs `work`; a panic becomes a failure with its message.
 fn catch<T>(work: impl FnOnce() -> Result<T, Failure>) -> Result<T, Failure> {
-    catch_unwind(AssertUnwindSafe(work))
-        .unwrap_or_else(|panic| Err(Failure::Failed(format!("panicked: {}", message_of(&*panic)))))
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| match panic.downcast::<Refusal>() {
+        Ok(refusal) => Err(Failure::Refused(refusal.0)),
+        Err(panic) => Err(Failure::Failed(format!("panicked: {}", message_of(&*panic)))),
+    })
 }
 
 fn message_of(panic: &(dyn Any + Send)) -> String {

@@ -1,0 +1,65 @@
+//! What a cluster says of itself.
+
+use std::fmt;
+
+use crate::scheduler::WorkerId;
+
+/// The state of a cluster at one moment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Info {
+    /// The workers that are there, in the order in which they joined.
+    pub workers: Vec<WorkerInfo>,
+    /// Tasks that wait for a worker.
+    pub waiting: usize,
+    /// Tasks in some worker's hands.
+    pub running: usize,
+    /// Tasks done since the start, those of lost workers included.
+    pub done: u64,
+}
+
+/// One worker.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WorkerInfo {
+    /// Its name in the cluster. A replacement has a new one.
+    pub id: WorkerId,
+    /// Where its tasks run.
+    pub place: Place,
+    /// Tasks that it has done.
+    pub done: u64,
+}
+
+/// Where a worker's tasks run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// In a thread of this process.
+    Thread {
+        /// The thread's name.
+        name: String,
+    },
+    /// In a process of its own.
+    Process {
+        /// The process's id.
+        pid: u32,
+    },
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Thread { name } => write!(f, "thread {name}"),
+            Self::Process { pid } => write!(f, "process {pid}"),
+        }
+    }
+}
+
+impl fmt::Display for Info {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { workers, waiting, running, done } = self;
+        writeln!(
+            f,
+            "workers: {}; tasks: {waiting} wait, {running} run, {done} done",
+            workers.len()
+        )?;
+        workers.iter().try_for_each(|w| writeln!(f, "  {}: {}, {} done", w.id, w.place, w.done))
+    }
+}

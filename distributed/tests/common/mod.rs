@@ -1,0 +1,134 @@
+//! Tasks, clusters and a deadline, for every test.
+
+#![allow(dead_code, reason = "each test binary uses some of it")]
+
+use std::sync::Barrier;
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::time::Duration;
+
+use distributed::{Client, Placement};
+use processes::{Registry, Task};
+use serde::{Deserialize, Serialize, Serializer};
+
+/// Nothing here takes a tenth of this, even on a machine under load.
+pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
+
+pub(crate) const INCREMENT: Task<u64, u64> = Task::new("increment", |x| x + 1);
+
+/// Sleeps for so many milliseconds.
+pub(crate) const SLEEP: Task<u64, u64> = Task::new("sleep", |milliseconds| {
+    std::thread::sleep(Duration::from_millis(milliseconds));
+    milliseconds
+});
+
+/// Comes to an end only if four of it run at the same time, in one process.
+pub(crate) const MEET: Task<(), bool> = Task::new("meet", |()| {
+    static FOUR: Barrier = Barrier::new(4);
+    FOUR.wait().is_leader()
+});
+
+pub(crate) const CHECKED_ROOT: Task<f64, Result<f64, String>> = Task::new("checked_root", |x| {
+    if x < 0.0 { Err(format!("{x} has no real root")) } else { Ok(x.sqrt()) }
+});
+
+pub(crate) const PANIC_ON_ODD: Task<u64, u64> = Task::new("panic_on_odd", |x| {
+    assert!(x % 2 == 0, "{x} is odd");
+    x
+});
+
+/// Ends its own process, as a crash would.
+pub(crate) const ABORT: Task<u64, u64> = Task::new("abort", |_| std::process::abort());
+
+/// Leaves its process with this code; even 0 is a death.
+pub(crate) const EXIT: Task<i32, u64> = Task::new("exit", |code| std::process::exit(code));
+
+/// Ends its own process while the file is there, which it takes away first:
+/// one file, one death.
+pub(crate) const ABORT_ONCE: Task<String, u64> = Task::new("abort_once", |file| {
+    if std::fs::remove_file(file).is_ok() {
+        std::process::abort();
+    }
+    7
+});
+
+/// The process that it runs in.
+pub(crate) const PID: Task<(), u32> = Task::new("pid", |()| std::process::id());
+
+/// Cannot be turned into bytes.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct Refuses;
+
+impl Serialize for Refuses {
+    fn serialize<S: Serializer>(&self, _: S) -> Result<S::Ok, S::Error> {
+        Err(serde::ser::Error::custom("never"))
+    }
+}
+
+/// Panics when it is dropped.
+#[derive(Debug, Deserialize, Serialize)]
+pub(crate) struct Bomb;
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            panic!("a value that will not go quietly");
+        }
+    }
+}
+
+/// Panics with a payload that panics when it is dropped.
+pub(crate) const THROW_BOMB: Task<u64, u64> =
+    Task::new("throw_bomb", |_| std::panic::panic_any(Bomb));
+
+pub(crate) const BOMB: Task<u64, Bomb> = Task::new("bomb", |_| Bomb);
+
+pub(crate) const REFUSES: Task<Refuses, u64> = Task::new("refuses", |_| 0);
+
+/// To be called first in every test that starts worker processes.
+pub(crate) fn claim() {
+    let registry = Registry::new()
+        .with(&INCREMENT)
+        .with(&SLEEP)
+        .with(&CHECKED_ROOT)
+        .with(&PANIC_ON_ODD)
+        .with(&ABORT)
+        .with(&EXIT)
+        .with(&ABORT_ONCE)
+        .with(&PID)
+        .with(&REFUSES)
+        .with(&BOMB);
+    processes::test_worker_entry("worker_entry", registry);
+}
+
+/// A cluster of each kind, by name.
+pub(crate) fn clients(n_workers: usize) -> impl Iterator<Item = (String, Client)> {
+    [false, true].into_iter().flat_map(move |processes| {
+        [Placement::Dynamic, Placement::StaticBlocks].into_iter().map(move |placement| {
+            let cluster = Client::local().n_workers(n_workers).processes(processes);
+            let client = cluster.placement(placement).start().expect("a cluster");
+            let kind = if processes { "processes" } else { "threads" };
+            (format!("{kind}, {placement:?}"), client)
+        })
+    })
+}
+
+/// Runs `work`, which must come to an end.
+///
+/// # Panics
+/// If it does not, by then.
+pub(crate) fn within<R: Send>(work: impl FnOnce() -> R + Send) -> R {
+    std::thread::scope(|scope| {
+        let (ended, end) = channel();
+        let worker = scope.spawn(move || {
+            let result = work();
+            let _ = ended.send(());
+            result
+        });
+        if end.recv_timeout(DEADLINE) == Err(RecvTimeoutError::Timeout) {
+            // The scope would wait for ever too.
+            eprintln!("still hanging after {DEADLINE:?}");
+            std::process::abort();
+        }
+        worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    })
+}
