@@ -21,10 +21,12 @@ pub(super) fn run(suite: &Suite, python: Option<&Interpreter>) -> ExitCode {
         .warm_up_time(Duration::from_millis(200))
         .measurement_time(Duration::from_millis(700))
         .configure_from_args();
-    // Without the descriptions the times are still good; only the report
-    // would not know what they are of.
-    if let Err(e) = output_directory().and_then(|root| suite.describe(&root, NEW)) {
-        eprintln!("`report render` will not find these times: {e}");
+    if measures() {
+        // Without the descriptions the times are still good; only the report
+        // would not know what they are of.
+        if let Err(e) = output_directory().and_then(|root| suite.describe(&root, NEW)) {
+            eprintln!("`report render` will not find these times: {e}");
+        }
     }
     let mut all_well = true;
     for workload in &suite.workloads {
@@ -108,6 +110,13 @@ fn too_slow(
 /// a wrong result must not get a time. `group` catches it.
 fn give_up<T>(failure: Failure) -> T {
     resume_unwind(Box::new(failure))
+}
+
+/// Whether criterion will measure, rather than run each benchmark once (its
+/// `--test`, and whatever is not `cargo bench`) or list them.
+fn measures() -> bool {
+    let given = |flag: &str| std::env::args().any(|argument| argument == flag);
+    given("--bench") && !given("--test") && !given("--list")
 }
 
 /// Where criterion writes: it looks at `CRITERION_HOME`, then asks cargo.
