@@ -24,6 +24,7 @@ fn suite(scale: Scale) -> Suite {
 fn factorials() -> Workload<BigUint> {
     Workload::new("factorial", "a factorial made at once, put off, computed, and asked for again")
         .parameter("factors", vec![1, 100, 300, 1_000])
+        .stages()
         .expect(descending_product)
         .expect_python(|n| format!("{:x}", descending_product(n)))
         .model("eager", |n| repeat(move || EagerFactorial::new(small(n)).into_value()))

@@ -177,21 +177,18 @@ fn create() -> Workload<u64> {
         .claim(
             Claim::new(3, "Threads are cheap to create and destroy")
                 .compares("thread", "reexec")
-                .at(TEN as u64)
                 .at_most(0.2)
                 .predicted("confirmed, 0.01 to 0.07: a thread loads no program"),
         )
         .claim(
             Claim::new(8, "A process has a higher overhead, by fork")
                 .compares("fork", "thread")
-                .at(TEN as u64)
                 .at_least(5.0)
                 .predicted("2 to 30: it depends on the memory of the process that forks"),
         )
         .claim(
             Claim::new(8, "A process has a higher overhead, by fork, in Python")
                 .compares("python_fork", "python_thread")
-                .at(TEN as u64)
                 .at_least(5.0)
                 .predicted("confirmed, 45"),
         )

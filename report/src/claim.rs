@@ -27,8 +27,8 @@ pub struct Claim {
     pub subject: String,
     /// The model whose time divides.
     pub reference: String,
-    /// The parameter at which the ratio is taken; `None` takes the largest
-    /// that both models were measured at.
+    /// The parameter at which the ratio is taken; `None` judges the claim at
+    /// every parameter, and where it flips it "depends".
     pub parameter: Option<u64>,
     /// The lowest ratio that confirms the claim, if there is a lowest.
     pub at_least: Option<f64>,
@@ -65,7 +65,7 @@ impl Claim {
         self
     }
 
-    /// Takes the ratio at this parameter.
+    /// Takes the ratio at this parameter only.
     #[must_use]
     pub fn at(mut self, parameter: u64) -> Self {
         self.parameter = Some(parameter);

@@ -111,7 +111,8 @@ impl Cell {
 pub struct Verdict {
     /// The claim, with its rule and prediction.
     pub claim: Claim,
-    /// The ratio it was judged by, and the parameter it was taken at.
+    /// The ratio it was judged by and the parameter it was taken at; of
+    /// several, the largest.
     pub ratio: Option<(u64, Estimate)>,
     /// What became of it.
     pub ruling: Ruling,
@@ -124,6 +125,8 @@ pub enum Ruling {
     Confirmed,
     /// The whole interval breaks it.
     Refuted,
+    /// It flips: what it is at each parameter.
+    Depends(Vec<(u64, Ruling)>),
     /// It cannot be told here, for this reason.
     CannotTell(String),
 }
@@ -265,28 +268,39 @@ impl Raw {
             return cannot("criterion measured the models one after the other".into());
         }
         let row = |name: &str| self.rows.iter().find(|(model, _)| model == name);
-        let (Some((_, subject)), Some((_, reference))) =
-            (row(&claim.subject), row(&claim.reference))
-        else {
-            return cannot(format!("{} or {} was not measured", claim.subject, claim.reference));
+        let (subject, reference) = match (row(&claim.subject), row(&claim.reference)) {
+            (Some((_, subject)), Some((_, reference))) => (subject, reference),
+            (None, _) => return cannot(format!("{} was not measured", claim.subject)),
+            (_, None) => return cannot(format!("{} was not measured", claim.reference)),
         };
         let parameters = &self.record.description.parameters;
-        let columns = parameters.iter().zip(subject.iter().zip(reference)).rev();
+        let columns = parameters.iter().zip(subject.iter().zip(reference));
         let asked = columns.filter(|(p, _)| claim.parameter.is_none_or(|asked| asked == **p));
-        let mut ratios = asked.filter_map(|(parameter, (subject, reference))| {
-            Some((*parameter, per_iteration(subject)?, per_iteration(reference)?))
-        });
-        let Some((parameter, subject, reference)) = ratios.next() else {
-            return cannot("it was not measured at that parameter".into());
+        let ratios: Vec<(u64, Estimate)> = asked
+            .filter_map(|(parameter, (subject, reference))| {
+                let times = (per_iteration(subject)?, per_iteration(reference)?);
+                Some((*parameter, ratio_estimate(&times.0, &times.1)))
+            })
+            .collect();
+        let Some(largest) = ratios.last() else {
+            return cannot("they were not both measured at that parameter".into());
         };
-        let ratio = ratio_estimate(&subject, &reference);
         let ruling = if cores < claim.cores {
             Ruling::CannotTell(format!("it takes {} cores, and here are {cores}", claim.cores))
         } else {
-            rule(claim, ratio)
+            rule_all(claim, &ratios)
         };
-        Verdict { claim: claim.clone(), ratio: Some((parameter, ratio)), ruling }
+        Verdict { claim: claim.clone(), ratio: Some(*largest), ruling }
     }
+}
+
+/// Judges a claim at each of its parameters; where they disagree, it depends.
+fn rule_all(claim: &Claim, ratios: &[(u64, Estimate)]) -> Ruling {
+    let rulings: Vec<_> = ratios.iter().map(|(p, ratio)| (*p, rule(claim, *ratio))).collect();
+    if rulings.iter().all(|(_, ruling)| *ruling == rulings[0].1) {
+        return rulings[0].1.clone();
+    }
+    Ruling::Depends(rulings)
 }
 
 /// Judges a ratio: the whole interval must keep the rule, or break it.

@@ -7,7 +7,7 @@ use crate::description::{Failure, Work};
 use crate::machine::{Machine, Python};
 use crate::record::Run;
 use crate::stats::Estimate;
-use crate::summary::{Headline, headline};
+use crate::summary::{Headline, headline, is_python};
 use crate::units::{bytes, count, digits, rate, ratio_interval, time, time_interval};
 
 /// Where a table's chart is, relative to the report, if it has one.
@@ -173,19 +173,21 @@ fn failures(out: &mut String, comparison: &Comparison) {
 }
 
 fn claims(out: &mut String, comparison: &Comparison) {
-    let verdicts: Vec<(&Table, &Verdict)> = comparison
+    let (left_out, verdicts): (Vec<_>, Vec<(&Table, &Verdict)>) = comparison
         .topics
         .iter()
         .flat_map(|topic| &topic.tables)
         .flat_map(|table| table.verdicts.iter().map(move |verdict| (table, verdict)))
-        .collect();
+        .partition(|(_, verdict)| needs_python(verdict));
+    let left_out = left_out.len();
     if verdicts.is_empty() {
         return;
     }
     out.push_str(
         "## The lecture's claims\n\n\
          Rule and prediction stood in the bench before the run. A claim is confirmed or refuted \
-         only if the whole 95 % interval is on one side of the rule.\n\n\
+         only if the whole 95 % interval is on one side of the rule; it depends if that changes \
+         with the parameter, and the ratio shown is then that of the largest.\n\n\
          | Claim | Measured | Rule | Prediction | Verdict |\n|---|---|---|---|---|\n",
     );
     for (table, Verdict { claim, ratio, ruling }) in verdicts {
@@ -193,14 +195,9 @@ fn claims(out: &mut String, comparison: &Comparison) {
             || "–".into(),
             |(parameter, ratio)| format!("{} at {}", ratio_interval(ratio), count(parameter)),
         );
-        let verdict = match ruling {
-            Ruling::Confirmed => "**confirmed**".into(),
-            Ruling::Refuted => "**refuted**".into(),
-            Ruling::CannotTell(why) => format!("cannot tell here: {}", text(why)),
-        };
         let _ = writeln!(
             out,
-            "| {}. {} ({}) | {measured} | `{}` / `{}` {} | {} | {verdict} |",
+            "| {}. {} ({}) | {measured} | `{}` / `{}` {} | {} | {} |",
             claim.number,
             text(&claim.text),
             table.group,
@@ -208,9 +205,45 @@ fn claims(out: &mut String, comparison: &Comparison) {
             claim.reference,
             rule(claim.at_least, claim.at_most),
             text(&claim.prediction),
+            verdict(ruling),
         );
     }
     out.push('\n');
+    if left_out > 0 {
+        let _ = writeln!(
+            out,
+            "{left_out} more claims are about Python, which was not measured: {PYTHON_COMMAND} \
+             decides them.\n"
+        );
+    }
+}
+
+const PYTHON_COMMAND: &str = "`cargo run --release -p report -- run --python`";
+
+/// Whether a verdict is missing only because Python was not measured.
+fn needs_python(verdict: &Verdict) -> bool {
+    let Verdict { claim, ratio, .. } = verdict;
+    ratio.is_none() && (is_python(&claim.subject) || is_python(&claim.reference))
+}
+
+fn verdict(ruling: &Ruling) -> String {
+    match ruling {
+        Ruling::Confirmed => "**confirmed**".into(),
+        Ruling::Refuted => "**refuted**".into(),
+        Ruling::CannotTell(why) => format!("cannot tell here: {}", text(why)),
+        Ruling::Depends(rulings) => {
+            let told = |(parameter, ruling): &(u64, Ruling)| {
+                let what = match ruling {
+                    Ruling::Confirmed => "confirmed",
+                    Ruling::Refuted => "refuted",
+                    Ruling::CannotTell(_) | Ruling::Depends(_) => "cannot tell",
+                };
+                format!("{what} at {}", count(*parameter))
+            };
+            let all: Vec<_> = rulings.iter().map(told).collect();
+            format!("**depends**: {}", all.join(", "))
+        }
+    }
 }
 
 fn rule(at_least: Option<f64>, at_most: Option<f64>) -> String {

@@ -51,7 +51,7 @@ struct Profile {
     visit: Duration,
 }
 
-const QUICK: Profile = Profile { name: "quick", rounds: 11, visit: Duration::from_millis(20) };
+const QUICK: Profile = Profile { name: "quick", rounds: 15, visit: Duration::from_millis(20) };
 const FULL: Profile = Profile { name: "full", rounds: 31, visit: Duration::from_millis(50) };
 
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);

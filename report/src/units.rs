@@ -44,10 +44,11 @@ pub fn ratio_interval(Estimate { point, lower, upper }: Estimate) -> String {
 /// ```
 /// use report::units::rate;
 /// assert_eq!(rate(2.59e8, "elements"), "259 M elements/s");
+/// assert_eq!(rate(7.36e9, "B"), "7.36 GB/s");
 /// ```
 pub fn rate(per_second: f64, unit: &str) -> String {
     let (scale, multiple) = scale(per_second, &COUNTS);
-    let gap = if multiple.is_empty() { "" } else { " " };
+    let gap = if multiple.is_empty() || unit == "B" { "" } else { " " };
     format!("{} {multiple}{gap}{unit}/s", digits(per_second / scale))
 }
 

@@ -25,6 +25,7 @@ fn description() -> Description {
         claims: vec![
             Claim::new(47, "two threads gain")
                 .compares("scoped", "serial")
+                .at(1_000_000)
                 .at_most(0.66)
                 .on_cores(2)
                 .predicted("0.55"),
@@ -35,6 +36,8 @@ fn description() -> Description {
                 .predicted("no: the threads cost more than the work"),
             Claim::new(49, "on many cores").compares("scoped", "serial").at_most(0.1).on_cores(64),
             Claim::new(50, "against nobody").compares("nobody", "serial").at_most(1.0),
+            Claim::new(51, "for any number").compares("scoped", "serial").at_most(0.66),
+            Claim::new(52, "in NumPy").compares("numpy_serial", "serial").at_most(0.66),
         ],
         patience: Some(Duration::from_secs(1)),
         stages: false,
@@ -151,6 +154,9 @@ fn claims_are_judged_by_the_whole_interval() {
     assert_eq!(rulings[..2], [Ruling::Confirmed, Ruling::Refuted]);
     assert!(matches!(&rulings[2], Ruling::CannotTell(why) if why.contains("64 cores")));
     assert!(matches!(&rulings[3], Ruling::CannotTell(why) if why.contains("nobody")));
+    let flips =
+        [(1_000, Ruling::Refuted), (100_000, Ruling::Confirmed), (1_000_000, Ruling::Confirmed)];
+    assert_eq!(rulings[4], Ruling::Depends(flips.into()));
 }
 
 #[test]

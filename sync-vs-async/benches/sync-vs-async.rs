@@ -222,7 +222,6 @@ fn spawn() -> Workload<Vec<usize>> {
         .claim(
             Claim::new(3, "threads are cheap to create and destroy (beside tasks)")
                 .compares("threads", "tasks")
-                .at(100)
                 .at_most(20.0)
                 .predicted("refuted: 25 to 200, for a thread is the system's and a task is ours"),
         )
