@@ -19,10 +19,14 @@ use crate::layout::{self, INTERLEAVED, Id, Sample};
 use crate::protocol::Interpreter;
 use crate::protocol::{Event, Request};
 use crate::record::{Cell, Mark, Outcome};
-use crate::suite::{Erased, Running, Suite};
+use crate::suite::{Erased, Failure, Running, Suite};
 
 /// Fewer rounds than this make no interval worth printing.
 const FEWEST_ROUNDS: usize = 11;
+
+/// Work of which so many iterations do not fill a quarter of a visit is no
+/// work: the optimiser has taken it away, or a clock stands still.
+const MOST_ITERATIONS: u64 = 1 << 36;
 
 /// Waits of seconds in a full run are cut to [`FEWEST_ROUNDS`] beyond this.
 const LONGEST_CELL: Duration = Duration::from_secs(60);
@@ -90,6 +94,15 @@ fn rounds(asked: usize, visited: &[Visited<'_>]) -> usize {
     let round: Duration = visited.iter().map(|model| model.expected).sum();
     let affordable = LONGEST_CELL.as_secs_f64() / round.as_secs_f64().max(1e-9);
     asked.min((affordable as usize).max(FEWEST_ROUNDS))
+}
+
+/// How many iterations fill a visit, and how long they should take, when
+/// `iterations` took `taken`: at least one, however long it is.
+fn fill(visit: Duration, iterations: u64, taken: Duration) -> (u64, Duration) {
+    // In seconds as a fraction: a `Duration` rounds half a nanosecond to none.
+    let one = taken.as_secs_f64() / iterations as f64;
+    let filling = (visit.as_secs_f64() / one).round().max(1.0);
+    (filling as u64, Duration::from_secs_f64(one * filling))
 }
 
 /// One model of a cell while it is being measured.
@@ -217,10 +230,12 @@ impl<'a> Sampler<'a> {
             // Near enough to scale up; a first visit that is already too long
             // stays at one iteration.
             if taken >= visit / 4 {
-                let one = taken.div_f64(iterations as f64);
-                let iterations = ((visit.as_secs_f64() / one.as_secs_f64()).round() as u64).max(1);
-                let expected = one.mul_f64(iterations as f64);
+                let (iterations, expected) = fill(visit, iterations, taken);
                 return Ok(Visited { model, run, iterations, expected, times: Vec::new() });
+            }
+            if iterations == MOST_ITERATIONS {
+                let why = format!("{iterations} iterations took {taken:?}: is there work in it?");
+                return Err(Outcome::Failure(Failure::Failed(why)));
             }
             iterations *= 2;
         }
@@ -230,7 +245,7 @@ impl<'a> Sampler<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::suite::{Failure, Scale, Workload, repeat};
+    use crate::suite::{Scale, Workload, repeat};
 
     #[test]
     fn every_model_stands_in_every_place_equally_often() {
@@ -245,6 +260,15 @@ mod tests {
             assert_eq!(models, [0, 1, 2, 3, 4], "each model once a round");
         }
         assert_eq!(seen, [[2; MODELS]; MODELS]);
+    }
+
+    #[test]
+    fn a_visit_is_filled_or_is_one_iteration() {
+        let visit = Duration::from_millis(20);
+        let half_nanosecond = fill(visit, 1 << 24, Duration::from_nanos(1 << 23));
+        assert_eq!(half_nanosecond, (40_000_000, visit));
+        let second = Duration::from_secs(1);
+        assert_eq!(fill(visit, 1, second), (1, second));
     }
 
     fn suite() -> Suite {
