@@ -7,7 +7,7 @@ use crate::description::{Failure, Work};
 use crate::machine::{Machine, Python};
 use crate::record::Run;
 use crate::stats::Estimate;
-use crate::summary::{Headline, headline, is_python};
+use crate::summary::{Beaten, Headline, beaten_by_python, headline, is_python};
 use crate::units::{bytes, count, digits, rate, ratio_interval, time, time_interval};
 
 /// Where a table's chart is, relative to the report, if it has one.
@@ -18,6 +18,7 @@ pub fn render(comparison: &Comparison, charts: ChartOf<'_>) -> String {
     let mut out = String::from("# Which execution model pays off for which work, here\n\n");
     machine(&mut out, comparison);
     summary(&mut out, comparison);
+    where_python_wins(&mut out, comparison);
     claims(&mut out, comparison);
     how_to_read(&mut out, comparison);
     for topic in &comparison.topics {
@@ -147,6 +148,36 @@ fn summary(out: &mut String, comparison: &Comparison) {
             anchor = anchor(&table.group),
         );
     }
+    out.push('\n');
+}
+
+/// A comparison that is honest says where it loses.
+fn where_python_wins(out: &mut String, comparison: &Comparison) {
+    let tables = comparison.topics.iter().flat_map(|topic| &topic.tables);
+    let beaten =
+        tables.flat_map(|table| beaten_by_python(table).into_iter().map(move |b| (table, b)));
+    let lines: Vec<String> = beaten
+        .map(|(table, Beaten { parameter, python, rust })| {
+            format!(
+                "- [{}](#{}) at {} {}: `{}` {}, fastest Rust model `{}` {}\n",
+                table.group,
+                anchor(&table.group),
+                count(parameter),
+                text(&table.description.parameter),
+                python.0,
+                time(python.1),
+                rust.0,
+                time(rust.1),
+            )
+        })
+        .collect();
+    if lines.is_empty() {
+        return;
+    }
+    out.push_str(
+        "Where a Python peer is faster than every Rust model (the notes there say why):\n\n",
+    );
+    out.push_str(&lines.concat());
     out.push('\n');
 }
 

@@ -51,6 +51,38 @@ pub fn pays_from(row: &Row, parameters: &[u64]) -> Option<u64> {
     ratios.take_while(|(ratio, _)| ratio.upper < 1.0).last().map(|(_, parameter)| parameter)
 }
 
+/// A parameter at which a Python peer beats every Rust model.
+#[derive(Debug, PartialEq)]
+pub struct Beaten<'a> {
+    /// The parameter.
+    pub parameter: u64,
+    /// The fastest Python peer, and its time in nanoseconds.
+    pub python: (&'a str, f64),
+    /// The fastest Rust model, and its time in nanoseconds.
+    pub rust: (&'a str, f64),
+}
+
+/// Where a Python peer is faster than every Rust model: its whole interval is
+/// below theirs. Each such place is to be mended, or explained by a note.
+pub fn beaten_by_python(table: &Table) -> Vec<Beaten<'_>> {
+    let columns = table.parameters.iter().enumerate();
+    let beaten = columns.filter_map(|(column, &parameter)| {
+        let fastest = |python: bool| {
+            let rows = table.rows.iter().filter(|row| is_python(&row.model) == python);
+            let timed =
+                rows.filter_map(|row| Some((row.model.as_str(), row.cells[column].time()?)));
+            timed.min_by(|(_, a), (_, b)| a.point.total_cmp(&b.point))
+        };
+        let ((python, python_time), (rust, rust_time)) = (fastest(true)?, fastest(false)?);
+        (python_time.upper < rust_time.lower).then_some(Beaten {
+            parameter,
+            python: (python, python_time.point),
+            rust: (rust, rust_time.point),
+        })
+    });
+    beaten.collect()
+}
+
 /// Whether a model runs in Python, by the names that suites agree on.
 pub fn is_python(model: &str) -> bool {
     ["python_", "numpy_", "dask_"].iter().any(|prefix| model.starts_with(prefix))
@@ -59,6 +91,8 @@ pub fn is_python(model: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::comparison::Source;
+    use crate::description::Description;
     use crate::stats::Estimate;
 
     fn cell(ratio: f64) -> Cell {
@@ -75,5 +109,38 @@ mod tests {
         assert_eq!(pays_from(&row(&[3.0, 0.8, 0.5]), &[1, 10, 100]), Some(10));
         assert_eq!(pays_from(&row(&[0.5, 1.2, 0.5]), &[1, 10, 100]), Some(100));
         assert_eq!(pays_from(&row(&[0.5, 0.5, 0.95]), &[1, 10, 100]), None, "1 is in its interval");
+    }
+
+    #[test]
+    fn python_wins_only_by_its_whole_interval() {
+        let row = |model: &str, ratios: &[f64]| Row {
+            model: model.into(),
+            cells: ratios.iter().map(|&ratio| cell(ratio)).collect(),
+        };
+        let table = Table {
+            group: "sync-vs-async/waits".into(),
+            description: Description {
+                workload: "waits".into(),
+                title: String::new(),
+                parameter: String::new(),
+                parameters: vec![1, 10, 100],
+                models: Vec::new(),
+                notes: Vec::new(),
+                claims: Vec::new(),
+                patience: None,
+                stages: false,
+            },
+            source: Source::Interleaved("run".into()),
+            parameters: vec![1, 10, 100],
+            rows: vec![
+                row("blocking", &[1.0, 1.0, 1.0]),
+                row("tasks", &[2.0, 0.5, 0.5]),
+                row("python_asyncio", &[0.5, 0.45, 0.6]),
+            ],
+            verdicts: Vec::new(),
+        };
+        let expected =
+            Beaten { parameter: 1, python: ("python_asyncio", 50.0), rust: ("blocking", 100.0) };
+        assert_eq!(beaten_by_python(&table), [expected]);
     }
 }
