@@ -67,9 +67,12 @@ impl BenchProcess {
             .stdout(output.try_clone()?)
             .stderr(output)
             .process_group(0);
-        if let Some(python) = python {
-            command.envs(python.to_env());
+        // What is set by hand for `cargo bench` would add rows that the run's
+        // record denies.
+        for name in Interpreter::VARIABLES {
+            command.env_remove(name);
         }
+        command.envs(python.map(Interpreter::to_env).unwrap_or_default());
         let child = command.spawn()?;
         // The command's end of the pair that the child inherited is closed
         // with the command, so that its end is seen here.
@@ -96,6 +99,11 @@ impl BenchProcess {
                 if status.success() { Ok(Next::Ended) } else { Err(self.failed(ending(status))) }
             }
         }
+    }
+
+    /// That it has said nothing for too long.
+    pub(crate) fn is_silent(&self, time: Duration) -> Error {
+        self.failed(format!("has said nothing for {time:?} and was ended"))
     }
 
     fn failed(&self, what: String) -> Error {
@@ -148,7 +156,8 @@ fn adopt_orphans() -> Result<(), Error> {
         .map_err(|e| std::io::Error::from_raw_os_error(e as i32).into())
 }
 
-/// Reaps what a bench left behind; kills what is still there at `deadline`.
+/// Reaps what a bench left behind; kills what is still there at `deadline`,
+/// and gives up a while after that.
 fn end_orphans(deadline: Instant) {
     let any = None::<Pid>;
     loop {
@@ -157,6 +166,10 @@ fn end_orphans(deadline: Instant) {
             // No child is left.
             Err(_) => return,
             Ok(WaitStatus::StillAlive) => {
+                if Instant::now() > deadline + PATIENCE {
+                    eprintln!("a process of the run cannot be ended: {:?}", children());
+                    return;
+                }
                 if Instant::now() > deadline {
                     // Killing a child hands its children over, and the next
                     // turn finds those.
@@ -171,13 +184,17 @@ fn end_orphans(deadline: Instant) {
     }
 }
 
-/// The children of every thread of this process.
+/// The processes whose parent this one is, by the fourth field of their
+/// `/proc/PID/stat` (the second is a name in parentheses, and may hold any).
 fn children() -> Vec<Pid> {
-    let Ok(tasks) = std::fs::read_dir("/proc/self/task") else { return Vec::new() };
-    tasks
-        .flatten()
-        .filter_map(|task| std::fs::read_to_string(task.path().join("children")).ok())
-        .flat_map(|list| list.split_whitespace().map(str::to_owned).collect::<Vec<_>>())
-        .filter_map(|pid| pid.parse().ok().map(Pid::from_raw))
-        .collect()
+    let Ok(processes) = std::fs::read_dir("/proc") else { return Vec::new() };
+    let own = std::process::id().to_string();
+    let is_child = |pid: &i32| {
+        std::fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| {
+            let fields = stat.rsplit_once(')').map(|(_, fields)| fields);
+            fields.and_then(|fields| fields.split_whitespace().nth(1)) == Some(&own)
+        })
+    };
+    let pids = processes.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    pids.filter(is_child).map(Pid::from_raw).collect()
 }

@@ -4,14 +4,15 @@
 //! against each workload's baseline, and claims are judged by the rules that
 //! stand beside them in the benches. Nothing here knows markdown.
 
+use std::fmt;
 use std::io;
 use std::path::Path;
 
 use crate::claim::Claim;
-use crate::description::{Description, Failure, Work};
+use crate::description::{Description, Failure, Work, is_python};
 use crate::layout::{self, INTERLEAVED, Id, Measured, NEW};
 use crate::record::{Mark, Outcome, Run, WorkloadRecord};
-use crate::stats::{Estimate, median_estimate, ratio_estimate};
+use crate::stats::{Estimate, median, median_estimate, ratio_estimate};
 
 /// Everything that was measured, topic by topic.
 #[derive(Clone, Debug)]
@@ -19,16 +20,23 @@ pub struct Comparison {
     /// The runs that the tables come from, the latest first.
     pub runs: Vec<Run>,
     /// The topics that have a table, in the workspace's order.
-    pub topics: Vec<Topic>,
+    pub sections: Vec<Section>,
     /// Data that could not be read, with the file.
     pub unreadable: Vec<String>,
 }
 
+impl Comparison {
+    /// All tables, in order.
+    pub fn tables(&self) -> impl Iterator<Item = &Table> {
+        self.sections.iter().flat_map(|section| &section.tables)
+    }
+}
+
 /// One topic's tables.
 #[derive(Clone, Debug)]
-pub struct Topic {
+pub struct Section {
     /// The crate.
-    pub name: String,
+    pub topic: String,
     /// A table for each workload.
     pub tables: Vec<Table>,
 }
@@ -75,11 +83,13 @@ pub enum Cell {
     Time {
         /// Nanoseconds an iteration: median with interval.
         time: Estimate,
-        /// Times the baseline's time; below one is faster than the baseline.
-        /// No width if the two were not visited in the same rounds.
-        ratio: Option<Estimate>,
+        /// Times the reference's time; below one is faster. `None` for the
+        /// reference itself and where that has no time.
+        ratio: Option<Ratio>,
         /// What an iteration does.
         work: Option<Work>,
+        /// Nanoseconds an iteration, visit by visit.
+        visits: Vec<f64>,
     },
     /// It came back wrong or not at all.
     Failure(Failure),
@@ -94,9 +104,26 @@ pub enum Cell {
     Absent,
 }
 
+/// One model's time over another's.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Ratio {
+    /// Taken round by round, so it has an interval.
+    Paired(Estimate),
+    /// Of two models that were not visited in the same rounds: no interval can
+    /// be told, and nothing is decided by it.
+    Unpaired(f64),
+}
+
+impl Ratio {
+    /// The ratio with its interval, if it has one.
+    pub fn paired(self) -> Option<Estimate> {
+        if let Ratio::Paired(ratio) = self { Some(ratio) } else { None }
+    }
+}
+
 impl Cell {
-    /// Its ratio to the baseline, if it has one.
-    pub fn ratio(&self) -> Option<Estimate> {
+    /// Its ratio to the reference, if it has one.
+    pub fn ratio(&self) -> Option<Ratio> {
         if let Cell::Time { ratio, .. } = self { *ratio } else { None }
     }
 
@@ -138,33 +165,32 @@ pub enum Ruling {
 /// # Errors
 /// A directory that cannot be read at all.
 pub fn read(root: &Path, runs: Vec<Run>, topics: &[String]) -> io::Result<Comparison> {
-    let mut comparison = Comparison { runs, topics: Vec::new(), unreadable: Vec::new() };
+    let mut unreadable = Vec::new();
+    let sampled = WorkloadRecord::all(root, INTERLEAVED, &mut unreadable)?;
+    let benched = WorkloadRecord::all(root, NEW, &mut unreadable)?;
+    let mut sections = Vec::new();
     for name in topics {
-        let mut records: Vec<(WorkloadRecord, &str)> = Vec::new();
-        for baseline in [INTERLEAVED, NEW] {
-            // The sampler's data comes first: only its ratios can be trusted.
-            for record in WorkloadRecord::all(root, name, baseline)? {
-                if records.iter().all(|(other, _)| other.group() != record.group()) {
-                    records.push((record, baseline));
+        let mut raw: Vec<Raw> = Vec::new();
+        // The sampler's data comes first: only its ratios can be trusted.
+        for (records, baseline) in [(&sampled, INTERLEAVED), (&benched, NEW)] {
+            for record in records.iter().filter(|record| record.topic == *name) {
+                if raw.iter().all(|other| other.record.group() != record.group()) {
+                    raw.extend(read_table(root, record, baseline, &mut unreadable));
                 }
             }
         }
-        records.sort_by_key(|(record, _)| record.place);
-        let mut tables = Vec::new();
-        for (record, baseline) in records {
-            let table = read_table(root, record, baseline, &mut comparison.unreadable);
-            tables.extend(table.map(|raw| raw.compare(&comparison.runs)));
-        }
+        raw.sort_by_key(|raw| raw.record.place);
+        let tables: Vec<_> = raw.into_iter().map(|raw| raw.compare(&runs)).collect();
         if !tables.is_empty() {
-            comparison.topics.push(Topic { name: name.clone(), tables });
+            sections.push(Section { topic: name.clone(), tables });
         }
     }
     let used = |run: &Run| {
-        let mut tables = comparison.topics.iter().flat_map(|topic| &topic.tables);
+        let mut tables = sections.iter().flat_map(|section| &section.tables);
         tables.any(|table| table.source == Source::Interleaved(run.id.clone()))
     };
-    let runs = comparison.runs.iter().filter(|run| used(run)).cloned().collect();
-    Ok(Comparison { runs, ..comparison })
+    let runs = runs.into_iter().filter(used).collect();
+    Ok(Comparison { runs, sections, unreadable })
 }
 
 /// A workload's data before it is compared.
@@ -183,7 +209,7 @@ enum RawCell {
 /// Reads a workload's cells; `None` if not one of them was tried.
 fn read_table(
     root: &Path,
-    record: WorkloadRecord,
+    record: &WorkloadRecord,
     baseline: &str,
     unreadable: &mut Vec<String>,
 ) -> Option<Raw> {
@@ -216,7 +242,7 @@ fn read_table(
     }
     rows.retain(|(_, cells)| cells.iter().any(|cell| !matches!(cell, RawCell::Absent)));
     let source = latest.map_or(Source::Criterion, Source::Interleaved);
-    (!rows.is_empty()).then_some(Raw { record, source, rows })
+    (!rows.is_empty()).then(|| Raw { record: record.clone(), source, rows })
 }
 
 fn read_cell(root: &Path, id: &Id, baseline: &str) -> io::Result<(Option<Mark>, RawCell)> {
@@ -234,11 +260,12 @@ fn read_cell(root: &Path, id: &Id, baseline: &str) -> io::Result<(Option<Mark>, 
 impl Raw {
     fn compare(self, runs: &[Run]) -> Table {
         let paired = matches!(self.source, Source::Interleaved(_));
-        let (_, reference) = &self.rows[0];
-        let reference: Vec<Option<Vec<f64>>> = reference.iter().map(per_iteration).collect();
         let rows = self.rows.iter().map(|(model, cells)| {
-            let cells = cells.iter().zip(&reference);
-            let cells = cells.map(|(cell, reference)| compare(cell, reference.as_deref(), paired));
+            let reference = self.reference_of(model);
+            let cells = cells.iter().enumerate().map(|(column, cell)| {
+                let times = reference.and_then(|cells| per_iteration(&cells[column]));
+                compare(cell, times.as_deref(), paired)
+            });
             Row { model: model.clone(), cells: cells.collect() }
         });
         let rows = rows.collect();
@@ -256,6 +283,15 @@ impl Raw {
             rows,
             verdicts,
         }
+    }
+
+    /// The row that a model's ratios refer to: the baseline, or Python's first
+    /// row where Python works at its own pace; none for that row itself.
+    fn reference_of(&self, model: &str) -> Option<&[RawCell]> {
+        let own_pace = self.record.description.own_pace && is_python(model);
+        let mut candidates = self.rows.iter().filter(|(name, _)| is_python(name) == own_pace);
+        let (reference, cells) = if own_pace { candidates.next()? } else { self.rows.first()? };
+        (reference != model).then_some(cells)
     }
 
     fn judge(&self, claim: &Claim, paired: bool, cores: usize) -> Verdict {
@@ -276,31 +312,56 @@ impl Raw {
         let parameters = &self.record.description.parameters;
         let columns = parameters.iter().zip(subject.iter().zip(reference));
         let asked = columns.filter(|(p, _)| claim.parameter.is_none_or(|asked| asked == **p));
-        let ratios: Vec<(u64, Estimate)> = asked
-            .filter_map(|(parameter, (subject, reference))| {
-                let times = (per_iteration(subject)?, per_iteration(reference)?);
-                Some((*parameter, ratio_estimate(&times.0, &times.1)))
+        let ratios: Vec<(u64, Option<Estimate>)> = asked
+            .map(|(parameter, (subject, reference))| {
+                let times = per_iteration(subject).zip(per_iteration(reference));
+                (*parameter, times.map(|(subject, reference)| ratio_estimate(&subject, &reference)))
             })
             .collect();
-        let Some(largest) = ratios.last() else {
-            return cannot("they were not both measured at that parameter".into());
-        };
         let ruling = if cores < claim.cores {
             Ruling::CannotTell(format!("it takes {} cores, and here are {cores}", claim.cores))
         } else {
             rule_all(claim, &ratios)
         };
-        Verdict { claim: claim.clone(), ratio: Some(*largest), ruling }
+        let measured = ratios.iter().rev().find_map(|(p, ratio)| Some((*p, (*ratio)?)));
+        Verdict { claim: claim.clone(), ratio: measured, ruling }
     }
 }
 
-/// Judges a claim at each of its parameters; where they disagree, it depends.
-fn rule_all(claim: &Claim, ratios: &[(u64, Estimate)]) -> Ruling {
-    let rulings: Vec<_> = ratios.iter().map(|(p, ratio)| (*p, rule(claim, *ratio))).collect();
-    if rulings.iter().all(|(_, ruling)| *ruling == rulings[0].1) {
-        return rulings[0].1.clone();
+/// Judges a claim at each of its parameters. It depends only if it is confirmed
+/// at one and refuted at another; where one of several cannot be told, neither
+/// can the whole.
+fn rule_all(claim: &Claim, ratios: &[(u64, Option<Estimate>)]) -> Ruling {
+    let rulings: Vec<(u64, Ruling)> = ratios
+        .iter()
+        .map(|(parameter, ratio)| {
+            let unmeasured = || Ruling::CannotTell("not measured".into());
+            (*parameter, ratio.map_or_else(unmeasured, |ratio| rule(claim, ratio)))
+        })
+        .collect();
+    let any = |wanted: &Ruling| rulings.iter().any(|(_, ruling)| ruling == wanted);
+    match rulings.as_slice() {
+        [] => Ruling::CannotTell("not measured".into()),
+        [(_, only)] => only.clone(),
+        [(_, first), ..] if rulings.iter().all(|(_, ruling)| ruling == first) => first.clone(),
+        _ if any(&Ruling::Confirmed) && any(&Ruling::Refuted) => Ruling::Depends(rulings),
+        _ => {
+            let told: Vec<_> =
+                rulings.iter().map(|(p, ruling)| format!("{ruling} at {p}")).collect();
+            Ruling::CannotTell(told.join(", "))
+        }
     }
-    Ruling::Depends(rulings)
+}
+
+impl fmt::Display for Ruling {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Ruling::Confirmed => f.write_str("confirmed"),
+            Ruling::Refuted => f.write_str("refuted"),
+            Ruling::CannotTell(why) => f.write_str(why),
+            Ruling::Depends(_) => f.write_str("depends"),
+        }
+    }
 }
 
 /// Judges a ratio: the whole interval must keep the rule, or break it.
@@ -337,12 +398,12 @@ fn compare(cell: &RawCell, reference: Option<&[f64]>, paired: bool) -> Cell {
             let time = if paired { median_estimate(&times) } else { measured.headline };
             let ratio = reference.map(|reference| {
                 if paired && reference.len() == times.len() {
-                    return ratio_estimate(&times, reference);
+                    Ratio::Paired(ratio_estimate(&times, reference))
+                } else {
+                    Ratio::Unpaired(median(&times) / median(reference))
                 }
-                let point = crate::stats::median(&times) / crate::stats::median(reference);
-                Estimate { point, lower: point, upper: point }
             });
-            Cell::Time { time, ratio, work: measured.sample.work }
+            Cell::Time { time, ratio, work: measured.sample.work, visits: times }
         }
     }
 }

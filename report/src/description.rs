@@ -38,9 +38,12 @@ pub struct Description {
     /// A model that takes longer than this for one iteration is not asked for
     /// larger parameters.
     pub patience: Option<Duration>,
-    /// Whether the models are stages of one story rather than rivals for the
-    /// same work, so that none of them can be called the fastest.
-    pub stages: bool,
+    /// Whether the models are no rivals for the same work, such as the stages of
+    /// one story, so that none of them can be called the fastest.
+    pub unranked: bool,
+    /// Whether Python works at its own pace: in the same time it does fewer
+    /// steps of calibrated work, so its times say nothing against Rust's.
+    pub own_pace: bool,
 }
 
 /// Why a model has no time.
@@ -63,4 +66,9 @@ impl fmt::Display for Failure {
             Failure::Refused(why) => write!(f, "was refused by the machine: {why}"),
         }
     }
+}
+
+/// Whether a model runs in Python, by the names that suites agree on.
+pub fn is_python(model: &str) -> bool {
+    ["python_", "numpy_", "dask_"].iter().any(|prefix| model.starts_with(prefix))
 }

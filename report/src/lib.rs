@@ -1,22 +1,22 @@
 //! The contract of comparison: what makes one model's time comparable with
 //! another's, and how the times become a report.
 //!
-//! A bench sees [`suite`], [`work`] and [`drive`]; the rest is how times are
-//! taken, kept and told.
+//! A bench sees `suite`, [`work`] and `drive` (feature `drivers`); the rest is
+//! how times are taken, kept and told.
 //!
 //! | module | holds |
 //! |---|---|
-//! | [`suite`] | what a bench declares: workloads, models, known answers, claims |
+//! | `suite` | what a bench declares: workloads, models, known answers, claims |
 //! | [`work`] | `busy`, the calibrated kernel whose duration is a parameter |
 //! | `drivers` | one suite, two drivers: criterion and the interleaved sampler |
-//! | [`peer`] | a Python child that is visited like any model |
+//! | `peer`, `python` | a Python child that is visited like any model, and where it comes from |
 //! | [`stats`] | medians and ratios, with how far they can be trusted |
 //! | [`layout`] | criterion's files, and the only code that knows them |
 //! | [`record`] | what criterion does not record: machine, run, meaning, outcome |
-//! | [`topics`] | which topics there are, asked of cargo |
-//! | [`run`] | `report run`: benches as children, progress, resuming |
-//! | [`comparison`] | what a report says, apart from how it is written |
-//! | [`markdown`], [`chart`] | how it is written |
+//! | `topics` | which topics there are, asked of cargo |
+//! | `run`, [`protocol`] | `report run`: benches as children, progress, resuming |
+//! | [`comparison`], `summary` | what a report says, apart from how it is written |
+//! | `markdown`, `chart`, [`units`] | how it is written |
 
 #[cfg(not(target_os = "linux"))]
 compile_error!(
@@ -51,6 +51,8 @@ pub mod error;
 pub mod markdown;
 #[cfg(feature = "cli")]
 mod progress;
+#[cfg(feature = "cli")]
+mod python;
 #[cfg(feature = "cli")]
 pub mod render;
 #[cfg(feature = "cli")]

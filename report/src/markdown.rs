@@ -2,12 +2,11 @@
 
 use std::fmt::Write;
 
-use crate::comparison::{Cell, Comparison, Ruling, Source, Table, Verdict};
-use crate::description::{Failure, Work};
+use crate::comparison::{Cell, Comparison, Ratio, Ruling, Source, Table, Verdict};
+use crate::description::{Failure, Work, is_python};
 use crate::machine::{Machine, Python};
 use crate::record::Run;
-use crate::stats::Estimate;
-use crate::summary::{Beaten, Headline, beaten_by_python, headline, is_python};
+use crate::summary::{Beaten, Headline, beaten_by_python, headline};
 use crate::units::{bytes, count, digits, rate, ratio_interval, time, time_interval};
 
 /// Where a table's chart is, relative to the report, if it has one.
@@ -21,9 +20,9 @@ pub fn render(comparison: &Comparison, charts: ChartOf<'_>) -> String {
     where_python_wins(&mut out, comparison);
     claims(&mut out, comparison);
     how_to_read(&mut out, comparison);
-    for topic in &comparison.topics {
-        let _ = writeln!(out, "## {}\n", text(&topic.name));
-        for table in &topic.tables {
+    for section in &comparison.sections {
+        let _ = writeln!(out, "## {}\n", text(&section.topic));
+        for table in &section.tables {
             workload(&mut out, table, comparison, charts);
         }
     }
@@ -62,18 +61,19 @@ fn machine(out: &mut String, comparison: &Comparison) {
             if other.machine == run.machine { "" } else { ", on another machine or commit" };
         let _ = writeln!(
             out,
-            "Some tables come from an earlier run ({}, {}, commit {}{differs}); they say so.\n",
+            "Some tables come from an earlier run ({}, {}, commit {}{differs}; Python {}); they \
+             say so.\n",
             other.started,
             other.profile,
             text(&other.machine.commit),
+            python(other),
         );
     }
 }
 
 fn profile(run: &Run) -> String {
     let Run { profile, rounds, .. } = run;
-    let cut = if profile == "full" { " (11 where a cell would take over a minute)" } else { "" };
-    format!("{profile} run, {rounds} rounds a cell{cut}; cargo's `bench` profile")
+    format!("{profile} run, {rounds} rounds a cell; cargo's `bench` profile")
 }
 
 fn python(run: &Run) -> String {
@@ -113,20 +113,21 @@ fn summary(out: &mut String, comparison: &Comparison) {
     out.push_str("## Summary\n\n");
     failures(out, comparison);
     out.push_str(
-        "At the largest parameter of each workload: the baseline, and the fastest of the others. \
+        "At the largest parameter that the baseline of each workload was measured at: the \
+         baseline, and the fastest of the others. \
          \"Pays from\" is the smallest parameter from which on that model's whole interval is \
          below the baseline's.\n\n\
          | Workload | at | baseline | fastest Rust model | pays from | fastest Python peer |\n\
          |---|---:|---|---|---|---|\n",
     );
-    for table in comparison.topics.iter().flat_map(|topic| &topic.tables) {
+    for table in comparison.tables() {
         let Some(Headline { parameter, baseline, rust, python, pays_from }) = headline(table)
         else {
             continue;
         };
         let model = |found: Option<(&str, Cell)>| match found {
             Some((name, Cell::Time { time: t, ratio: Some(ratio), .. })) => {
-                format!("`{name}` {}, {}", time(t.point), ratio_interval(ratio))
+                format!("`{name}` {}, {}", time(t.point), ratio_text(ratio))
             }
             _ => "–".into(),
         };
@@ -153,30 +154,25 @@ fn summary(out: &mut String, comparison: &Comparison) {
 
 /// A comparison that is honest says where it loses.
 fn where_python_wins(out: &mut String, comparison: &Comparison) {
-    let tables = comparison.topics.iter().flat_map(|topic| &topic.tables);
-    let beaten =
-        tables.flat_map(|table| beaten_by_python(table).into_iter().map(move |b| (table, b)));
+    let beaten = comparison
+        .tables()
+        .flat_map(|table| beaten_by_python(table).into_iter().map(move |beaten| (table, beaten)));
     let lines: Vec<String> = beaten
-        .map(|(table, Beaten { parameter, python, rust })| {
+        .map(|(table, Beaten { parameter, python, rust, ratio })| {
             format!(
-                "- [{}](#{}) at {} {}: `{}` {}, fastest Rust model `{}` {}\n",
+                "- [{}](#{}) at {} {}: `{python}` takes {} of `{rust}`, the fastest in Rust\n",
                 table.group,
                 anchor(&table.group),
                 count(parameter),
                 text(&table.description.parameter),
-                python.0,
-                time(python.1),
-                rust.0,
-                time(rust.1),
+                ratio_interval(ratio),
             )
         })
         .collect();
     if lines.is_empty() {
         return;
     }
-    out.push_str(
-        "Where a Python peer is faster than every Rust model (the notes there say why):\n\n",
-    );
+    out.push_str("Where a Python peer is faster than every Rust model:\n\n");
     out.push_str(&lines.concat());
     out.push('\n');
 }
@@ -186,7 +182,7 @@ fn failures(out: &mut String, comparison: &Comparison) {
     for file in &comparison.unreadable {
         let _ = writeln!(out, "- **Unreadable**, and left out: {}", text(file));
     }
-    for table in comparison.topics.iter().flat_map(|topic| &topic.tables) {
+    for table in comparison.tables() {
         for row in &table.rows {
             for (cell, parameter) in row.cells.iter().zip(&table.parameters) {
                 if let Cell::Failure(failure) = cell {
@@ -205,11 +201,9 @@ fn failures(out: &mut String, comparison: &Comparison) {
 
 fn claims(out: &mut String, comparison: &Comparison) {
     let (left_out, verdicts): (Vec<_>, Vec<(&Table, &Verdict)>) = comparison
-        .topics
-        .iter()
-        .flat_map(|topic| &topic.tables)
+        .tables()
         .flat_map(|table| table.verdicts.iter().map(move |verdict| (table, verdict)))
-        .partition(|(_, verdict)| needs_python(verdict));
+        .partition(|(table, verdict)| needs_python(verdict, table, comparison));
     let left_out = left_out.len();
     if verdicts.is_empty() {
         return;
@@ -217,8 +211,9 @@ fn claims(out: &mut String, comparison: &Comparison) {
     out.push_str(
         "## The lecture's claims\n\n\
          Rule and prediction stood in the bench before the run. A claim is confirmed or refuted \
-         only if the whole 95 % interval is on one side of the rule; it depends if that changes \
-         with the parameter, and the ratio shown is then that of the largest.\n\n\
+         only if the whole 95 % interval is on one side of the rule; it depends if it is confirmed \
+         at one parameter and refuted at another, and the ratio shown is that of the largest. \
+         Claims of one number test one sentence of the lecture.\n\n\
          | Claim | Measured | Rule | Prediction | Verdict |\n|---|---|---|---|---|\n",
     );
     for (table, Verdict { claim, ratio, ruling }) in verdicts {
@@ -241,10 +236,12 @@ fn claims(out: &mut String, comparison: &Comparison) {
     }
     out.push('\n');
     if left_out > 0 {
+        let more =
+            if left_out == 1 { "1 more claim is" } else { &format!("{left_out} more claims are") };
         let _ = writeln!(
             out,
-            "{left_out} more claims are about Python, which was not measured: {PYTHON_COMMAND} \
-             decides them.\n"
+            "{more} about Python, which was not measured: {PYTHON_COMMAND} \
+             decides.\n"
         );
     }
 }
@@ -252,9 +249,12 @@ fn claims(out: &mut String, comparison: &Comparison) {
 const PYTHON_COMMAND: &str = "`cargo run --release -p report -- run --python`";
 
 /// Whether a verdict is missing only because Python was not measured.
-fn needs_python(verdict: &Verdict) -> bool {
+fn needs_python(verdict: &Verdict, table: &Table, comparison: &Comparison) -> bool {
     let Verdict { claim, ratio, .. } = verdict;
-    ratio.is_none() && (is_python(&claim.subject) || is_python(&claim.reference))
+    let about_python = is_python(&claim.subject) || is_python(&claim.reference);
+    let of = |run: &&Run| table.source == Source::Interleaved(run.id.clone());
+    let had_python = comparison.runs.iter().find(of).is_some_and(|run| run.python.is_ok());
+    about_python && ratio.is_none() && !had_python
 }
 
 fn verdict(ruling: &Ruling) -> String {
@@ -265,9 +265,8 @@ fn verdict(ruling: &Ruling) -> String {
         Ruling::Depends(rulings) => {
             let told = |(parameter, ruling): &(u64, Ruling)| {
                 let what = match ruling {
-                    Ruling::Confirmed => "confirmed",
-                    Ruling::Refuted => "refuted",
-                    Ruling::CannotTell(_) | Ruling::Depends(_) => "cannot tell",
+                    Ruling::CannotTell(_) => "cannot tell".into(),
+                    known => known.to_string(),
                 };
                 format!("{what} at {}", count(*parameter))
             };
@@ -293,15 +292,15 @@ fn how_to_read(out: &mut String, comparison: &Comparison) {
          time of one iteration (median, with its 95 % bootstrap interval), the ratio to the \
          baseline (×0.5 is twice as fast) and, where it means something, the rate.\n\n\
          The sampler visits all models of a column in rotated rounds, so that a ratio is the \
-         median of ratios taken a few milliseconds apart, and its interval covers what the \
-         machine did meanwhile. Every timed result was checked, outside the clock. Pools, \
+         median of ratios taken within a round, and its interval covers what the machine did \
+         meanwhile. Results are checked outside the clock: each one that was timed, or, where a \
+         model leaves its result in place, one of each batch. Pools, \
          runtimes and clusters exist before the clock starts unless a note says otherwise, and \
          the first, cold visit is not counted. Workers are not pinned: where the scheduler puts \
          them is part of the interval. Wall time only: CPU time and memory are not in the \
          figures.\n\n",
     );
-    let tables = || comparison.topics.iter().flat_map(|topic| &topic.tables);
-    if tables().any(|table| table.source == Source::Criterion) {
+    if comparison.tables().any(|table| table.source == Source::Criterion) {
         out.push_str(
             "Tables marked *criterion* were measured by `cargo bench`, one model after the other: \
              their times are good, their ratios carry the machine's drift and no interval.\n\n",
@@ -327,7 +326,18 @@ fn workload(out: &mut String, table: &Table, comparison: &Comparison, charts: Ch
     for note in &described.notes {
         let _ = writeln!(out, "- {}", text(note));
     }
-    if !described.notes.is_empty() {
+    if described.own_pace && table.rows.iter().any(|row| is_python(&row.model)) {
+        out.push_str(
+            "- Python's rows do as many steps as last as long in Python, far fewer than Rust's: \
+             their ratios refer to the first of them.\n",
+        );
+    }
+    if let Some(rounds) =
+        rounds_of(table).filter(|rounds| Some(*rounds) != usual_rounds(table, comparison))
+    {
+        let _ = writeln!(out, "- A cell that takes long has fewer rounds: here at least {rounds}.");
+    }
+    if !out.ends_with("\n\n") {
         out.push('\n');
     }
     out.push_str("| Model |");
@@ -340,7 +350,9 @@ fn workload(out: &mut String, table: &Table, comparison: &Comparison, charts: Ch
     for row in &table.rows {
         let _ = write!(out, "| `{}` |", row.model);
         for cell_content in &row.cells {
-            let _ = write!(out, " {} |", cell(cell_content, row.model == table.rows[0].model));
+            // Fewer steps in the same time: a rate would mislead.
+            let has_rate = !(described.own_pace && is_python(&row.model));
+            let _ = write!(out, " {} |", cell(cell_content, has_rate));
         }
         out.push('\n');
     }
@@ -350,7 +362,26 @@ fn workload(out: &mut String, table: &Table, comparison: &Comparison, charts: Ch
     }
 }
 
-fn cell(cell: &Cell, is_baseline: bool) -> String {
+/// The fewest visits that a figure of this table rests on.
+fn rounds_of(table: &Table) -> Option<usize> {
+    let cells = table.rows.iter().flat_map(|row| &row.cells);
+    let visits = |cell: &Cell| match cell {
+        Cell::Time { visits, .. } => Some(visits.len()),
+        _ => None,
+    };
+    cells.filter_map(visits).min()
+}
+
+/// The rounds that its run set out to make; what criterion did is its own.
+fn usual_rounds(table: &Table, comparison: &Comparison) -> Option<usize> {
+    let of = |run: &Run| table.source == Source::Interleaved(run.id.clone());
+    match table.source {
+        Source::Criterion => rounds_of(table),
+        Source::Interleaved(_) => comparison.runs.iter().find(|run| of(run)).map(|run| run.rounds),
+    }
+}
+
+fn cell(cell: &Cell, has_rate: bool) -> String {
     match cell {
         Cell::Absent => "–".into(),
         Cell::Failure(Failure::Wrong(_)) => "**wrong result**".into(),
@@ -359,19 +390,19 @@ fn cell(cell: &Cell, is_baseline: bool) -> String {
         Cell::Stopped { at, seconds } => {
             format!("stopped: one iteration took {} at {}", time(seconds * 1e9), count(*at))
         }
-        Cell::Time { time, ratio, work } => {
+        Cell::Time { time, ratio, work, .. } => {
             let mut lines = vec![time_interval(*time)];
-            match ratio {
-                _ if is_baseline => {}
-                Some(Estimate { point, lower, upper }) if lower == upper => {
-                    lines.push(format!("×{}", digits(*point)));
-                }
-                Some(ratio) => lines.push(ratio_interval(*ratio)),
-                None => {}
-            }
-            lines.extend(work.map(|work| throughput(work, time.point)));
+            lines.extend(ratio.map(ratio_text));
+            lines.extend(work.filter(|_| has_rate).map(|work| throughput(work, time.point)));
             lines.join("<br>")
         }
+    }
+}
+
+fn ratio_text(ratio: Ratio) -> String {
+    match ratio {
+        Ratio::Paired(ratio) => ratio_interval(ratio),
+        Ratio::Unpaired(ratio) => format!("×{}", digits(ratio)),
     }
 }
 

@@ -16,7 +16,7 @@
 
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::process::CommandExt;
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::process::{Child, ChildStdin, ChildStdout, Stdio};
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, killpg};
@@ -57,13 +57,9 @@ pub(crate) struct Peer {
 impl Peer {
     /// Starts a child for one model on one parameter and waits until it is ready.
     pub(crate) fn start(at: &Interpreter, name: &str, parameter: u64) -> Result<Self, String> {
-        let mut child = Command::new(&at.python)
-            .arg(&at.script)
+        let mut child = at
+            .command()
             .args([name, &parameter.to_string()])
-            // The locked packages are measured, not what a user's own
-            // environment would put before them.
-            .env_remove("PYTHONPATH")
-            .env("PYTHONNOUSERSITE", "1")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             // A group of its own, so that pools and clusters which the peer

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::record::{Cell, Run};
+use crate::record::{CellId, Run};
 
 /// Seconds that a model of a cell is expected to take until it was measured once.
 const USUAL_SECONDS: f64 = 0.5;
@@ -31,12 +31,12 @@ impl Expectation {
     }
 
     /// Seconds that a cell with so many models should take.
-    pub(crate) fn of(&self, topic: &str, cell: &Cell, models: usize) -> f64 {
+    pub(crate) fn of(&self, topic: &str, cell: &CellId, models: usize) -> f64 {
         self.0.get(&key(topic, cell)).copied().unwrap_or(USUAL_SECONDS * models as f64)
     }
 }
 
-fn key(topic: &str, cell: &Cell) -> (String, String, u64) {
+fn key(topic: &str, cell: &CellId) -> (String, String, u64) {
     (topic.to_owned(), cell.workload.clone(), cell.parameter)
 }
 

@@ -7,11 +7,12 @@
 
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::process::Command;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::record::{Cell, Outcome};
+use crate::record::{CellId, Outcome};
 
 /// The argument that makes a bench sample instead of running criterion.
 pub const FLAG: &str = "--interleaved";
@@ -32,16 +33,16 @@ pub struct Request {
     /// criterion's directory.
     pub root: PathBuf,
     /// The cells that are done already.
-    pub done: Vec<Cell>,
+    pub done: Vec<CellId>,
 }
 
 /// What a bench tells the command.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub enum Event {
     /// The cells there are, in order, with the number of models of each.
-    Plan(Vec<(Cell, usize)>),
+    Plan(Vec<(CellId, usize)>),
     /// A cell begins.
-    Began(Cell),
+    Began(CellId),
     /// All models of the cell were visited once more.
     Round {
         /// The share of the cell's rounds that is behind.
@@ -55,7 +56,7 @@ pub enum Event {
         outcome: Outcome,
     },
     /// The cell is done and its data is written; it took so many seconds.
-    Done(Cell, f64),
+    Done(CellId, f64),
     /// The bench gives up: the disk is full, say.
     GaveUp(String),
 }
@@ -76,6 +77,17 @@ impl Interpreter {
     const PYTHON: &str = "POLYPHONY_PEER_PYTHON";
     const SCRIPT: &str = "POLYPHONY_PEER_SCRIPT";
     const RATE: &str = "POLYPHONY_STEPS_PER_SECOND";
+
+    /// The variables of [`to_env`](Self::to_env).
+    pub const VARIABLES: [&str; 3] = [Self::PYTHON, Self::SCRIPT, Self::RATE];
+
+    /// The script as a command: with the packages that are locked, not with what
+    /// a user's own environment would put before them.
+    pub fn command(&self) -> Command {
+        let mut command = Command::new(&self.python);
+        command.arg(&self.script).env_remove("PYTHONPATH").env("PYTHONNOUSERSITE", "1");
+        command
+    }
 
     /// The environment by which the command hands it to a bench; set by hand,
     /// it gives `cargo bench` the Python rows too.

@@ -46,21 +46,26 @@ impl WorkloadRecord {
         layout::write_json(&directory.join(Self::file(baseline)), self)
     }
 
-    /// A topic's workloads under a baseline, in the order of its suite.
+    /// All workloads under a baseline. A record that cannot be understood (it
+    /// was cut short, or another version wrote it) is named in `unreadable`.
     ///
     /// # Errors
-    /// A record that cannot be read or understood, with its path.
-    pub fn all(root: &Path, topic: &str, baseline: &str) -> io::Result<Vec<Self>> {
+    /// A directory that is there and cannot be read.
+    pub fn all(root: &Path, baseline: &str, unreadable: &mut Vec<String>) -> io::Result<Vec<Self>> {
         let entries = match std::fs::read_dir(root) {
             Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
             entries => entries?,
         };
-        let paths = entries.flatten().map(|entry| entry.path().join(Self::file(baseline)));
-        let records: io::Result<Vec<Self>> =
-            paths.filter(|path| path.exists()).map(|path| layout::read_json(&path)).collect();
-        let mut records = records?;
-        records.retain(|record| record.topic == topic);
-        records.sort_unstable_by_key(|record| record.place);
+        let mut records = Vec::new();
+        for entry in entries {
+            let path = entry?.path().join(Self::file(baseline));
+            if path.exists() {
+                match layout::read_json(&path) {
+                    Ok(record) => records.push(record),
+                    Err(e) => unreadable.push(e.to_string()),
+                }
+            }
+        }
         Ok(records)
     }
 
@@ -126,9 +131,9 @@ impl Mark {
     }
 }
 
-/// One cell: a workload at one parameter, the unit that is measured whole.
+/// Which cell: a workload at one parameter, the unit that is measured whole.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
-pub struct Cell {
+pub struct CellId {
     /// The workload's name.
     pub workload: String,
     /// The parameter.
@@ -140,11 +145,11 @@ pub struct Cell {
 pub struct TopicRun {
     /// The crate.
     pub topic: String,
-    /// A fingerprint of the bench's executable: cells measured by another
-    /// build do not count as done.
+    /// A fingerprint of the bench's executable: what another build measured
+    /// does not belong to this run.
     pub build: String,
     /// The cells that are done, with the seconds that each took.
-    pub done: Vec<(Cell, f64)>,
+    pub done: Vec<(CellId, f64)>,
     /// Whether those are all.
     pub finished: bool,
 }
@@ -166,6 +171,9 @@ pub struct Run {
     pub machine: Machine,
     /// The Python that was measured, or why there was none.
     pub python: Result<crate::machine::Python, String>,
+    /// The rate at which that Python does calibrated work: the same in all of
+    /// the run, or its cells would hold different work.
+    pub steps_per_second: Option<f64>,
     /// The topics that were asked for.
     pub topics: Vec<TopicRun>,
 }
@@ -177,6 +185,17 @@ impl Run {
     /// Whether everything that was asked for is measured.
     pub fn is_finished(&self) -> bool {
         self.topics.iter().all(|topic| topic.finished)
+    }
+
+    /// Whether this run can go on where `other`, which has not begun, would
+    /// begin: same settings, machine, Python, topics and builds.
+    pub fn is_like(&self, other: &Self) -> bool {
+        let builds = |run: &Self| -> Vec<_> {
+            run.topics.iter().map(|part| (part.topic.clone(), part.build.clone())).collect()
+        };
+        (&self.profile, self.rounds, &self.machine, &self.python)
+            == (&other.profile, other.rounds, &other.machine, &other.python)
+            && builds(self) == builds(other)
     }
 
     /// Reads the record of a run.

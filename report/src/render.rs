@@ -31,10 +31,10 @@ pub fn render(workspace: &Workspace) -> Result<Rendered, Error> {
     let runs = Run::all(&workspace.report().join("runs"))?;
     let topics: Vec<_> = workspace.topics.iter().map(|topic| topic.name.clone()).collect();
     let comparison = comparison::read(&root, runs, &topics)?;
-    if comparison.topics.is_empty() && comparison.unreadable.is_empty() {
+    if comparison.sections.is_empty() && comparison.unreadable.is_empty() {
         return Err(Error::NothingMeasured(root));
     }
-    let tables: Vec<&Table> = comparison.topics.iter().flat_map(|topic| &topic.tables).collect();
+    let tables: Vec<&Table> = comparison.tables().collect();
     let charts = workspace.report().join("charts");
     std::fs::create_dir_all(&charts)?;
     for table in tables.iter().filter(|table| chart::is_worth_it(table)) {

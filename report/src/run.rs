@@ -5,21 +5,19 @@
 //! record has topics that are not finished; the next run with the same
 //! settings, on the same machine and commit, goes on from there.
 
-use std::hash::{DefaultHasher, Hasher};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
-
-use serde::Deserialize;
+use std::time::{Duration, Instant};
 
 use crate::bench_process::{BenchProcess, Next};
 use crate::description::Failure;
 use crate::error::Error;
-use crate::machine::{Machine, Python};
+use crate::machine::Machine;
 use crate::progress::{Expectation, Progress};
 use crate::protocol::{Event, Interpreter, Request};
-use crate::record::{Cell, Outcome, Run, TopicRun};
+use crate::python::{self, FoundPython};
+use crate::record::{CellId, Outcome, Run, TopicRun};
 use crate::topics::{Topic, Workspace};
 
 /// What to measure, and how thoroughly.
@@ -53,6 +51,13 @@ struct Profile {
 
 const QUICK: Profile = Profile { name: "quick", rounds: 15, visit: Duration::from_millis(20) };
 const FULL: Profile = Profile { name: "full", rounds: 31, visit: Duration::from_millis(50) };
+
+/// A bench tells of every round; one that is silent for so long hangs.
+const SILENCE: Duration = Duration::from_secs(600);
+
+/// Why there is no Python in a run that was not asked for it.
+const NOT_ASKED: &str =
+    "not asked for; `cargo run --release -p report -- run --python` adds its rows";
 
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 
@@ -95,7 +100,7 @@ struct Share {
     log: PathBuf,
     request: Request,
     /// All its cells, with the number of models of each.
-    plan: Vec<(Cell, usize)>,
+    plan: Vec<(CellId, usize)>,
 }
 
 impl Session {
@@ -108,33 +113,42 @@ impl Session {
         let runs = workspace.report().join("runs");
         std::fs::create_dir_all(&runs)?;
         let profile = if options.full { FULL } else { QUICK };
-        let (interpreter, python) = find_python(workspace, options.python);
+        let python = if options.python { python::find(workspace) } else { Err(NOT_ASKED.into()) };
+        stop_if_interrupted()?;
         let executables = workspace.build(topics)?;
+        stop_if_interrupted()?;
 
+        let builds: Vec<String> = executables
+            .iter()
+            .map(|executable| fingerprint(executable, python.as_ref().ok().map(|p| &p.fingerprint)))
+            .collect::<Result<_, _>>()?;
+        let fresh = new_run(&profile, &python, topics, builds);
         let earlier = Run::all(&runs)?;
-        let fresh = new_run(&profile, python, topics);
-        let unfinished =
-            earlier.iter().find(|run| !run.is_finished() && same_settings(run, &fresh));
+        // Only the latest: what a later run measured has replaced older cells.
+        let unfinished = earlier.first().filter(|run| !run.is_finished() && run.is_like(&fresh));
         self.resumed = unfinished.is_some();
         let run = self.record.insert(unfinished.cloned().unwrap_or(fresh));
+        run.write(&runs)?;
+        let interpreter = python.ok().map(|python| Interpreter {
+            steps_per_second: run.steps_per_second,
+            ..python.interpreter
+        });
 
         let mut shares = Vec::new();
-        for (topic, executable) in topics.iter().zip(executables) {
-            let part = part_of(run, &topic.name, fingerprint(&executable)?);
-            let mut request = Request {
+        for ((topic, executable), part) in topics.iter().zip(executables).zip(&run.topics) {
+            let request = Request {
                 plan_only: true,
                 full: options.full,
-                run: String::new(),
+                run: run.id.clone(),
                 rounds: profile.rounds,
                 visit: profile.visit,
                 root: workspace.criterion(),
                 done: part.done.iter().map(|(cell, _)| cell.clone()).collect(),
             };
-            request.run.clone_from(&run.id);
             let log = workspace.report().join(format!("{}.log", topic.name));
             let plan = plan(topic, &executable, &request, interpreter.as_ref(), &log)?;
             self.cells += plan.len();
-            request.plan_only = false;
+            let request = Request { plan_only: false, ..request };
             shares.push(Share { topic: topic.clone(), executable, log, request, plan });
         }
         let alike =
@@ -143,7 +157,14 @@ impl Session {
         let mut progress =
             Progress::new(shares.iter().map(|share| share.expected(&expectation)).sum());
         for share in &shares {
-            self.measure(share, &expectation, &mut progress, interpreter.as_ref(), &runs)?;
+            let measured =
+                self.measure(share, &expectation, &mut progress, interpreter.as_ref(), &runs);
+            stop_if_interrupted()?;
+            // A bench that dies takes its topic with it, not the others.
+            if let Err(error) = measured {
+                progress.say(&error.to_string());
+                self.failures.push(error.to_string());
+            }
         }
         Ok(())
     }
@@ -160,11 +181,15 @@ impl Session {
         let Share { topic, executable, log, request, plan } = share;
         let mut bench = BenchProcess::start(topic, executable, request, python, log.clone())?;
         let mut cell_name = String::new();
+        let mut heard = Instant::now();
         loop {
-            if INTERRUPTED.load(Ordering::Relaxed) {
-                return Err(Error::Interrupted { done: self.cells_done(), cells: self.cells });
+            stop_if_interrupted()?;
+            let next = bench.next()?;
+            if !matches!(next, Next::Quiet) {
+                heard = Instant::now();
             }
-            match bench.next()? {
+            match next {
+                Next::Quiet if heard.elapsed() > SILENCE => return Err(bench.is_silent(SILENCE)),
                 Next::Quiet | Next::Event(Event::Plan(_) | Event::GaveUp(_)) => {}
                 Next::Event(Event::Began(cell)) => {
                     let models = plan.iter().find(|(c, _)| *c == cell).map_or(1, |(_, m)| *m);
@@ -206,6 +231,15 @@ impl Session {
     }
 }
 
+/// # Errors
+/// [`Error::Interrupted`] after Ctrl-C; `run` fills in how far it came.
+fn stop_if_interrupted() -> Result<(), Error> {
+    if INTERRUPTED.load(Ordering::Relaxed) {
+        return Err(Error::Interrupted { done: 0, cells: 0 });
+    }
+    Ok(())
+}
+
 impl Share {
     /// Seconds that its cells should still take.
     fn expected(&self, expectation: &Expectation) -> f64 {
@@ -214,11 +248,16 @@ impl Share {
     }
 }
 
-fn new_run(profile: &Profile, python: Result<Python, String>, topics: &[Topic]) -> Run {
+fn new_run(
+    profile: &Profile,
+    python: &Result<FoundPython, String>,
+    topics: &[Topic],
+    builds: Vec<String>,
+) -> Run {
     let now = jiff::Timestamp::now();
-    let part = |topic: &Topic| TopicRun {
+    let part = |(topic, build): (&Topic, String)| TopicRun {
         topic: topic.name.clone(),
-        build: String::new(),
+        build,
         done: Vec::new(),
         finished: false,
     };
@@ -229,37 +268,18 @@ fn new_run(profile: &Profile, python: Result<Python, String>, topics: &[Topic]) 
         profile: profile.name.into(),
         rounds: profile.rounds,
         machine: Machine::describe(),
-        python,
-        topics: topics.iter().map(part).collect(),
+        python: python.as_ref().map(|p| p.description.clone()).map_err(Clone::clone),
+        steps_per_second: python.as_ref().ok().and_then(|p| p.interpreter.steps_per_second),
+        topics: topics.iter().zip(builds).map(part).collect(),
     }
 }
 
-/// Whether figures of both runs may stand in one table.
-fn same_settings(a: &Run, b: &Run) -> bool {
-    (&a.profile, a.rounds, &a.machine, &a.python) == (&b.profile, b.rounds, &b.machine, &b.python)
-}
-
-/// A topic's part of a run, made if it is missing; what another build of the
-/// bench measured is not taken for this one's.
-fn part_of<'a>(run: &'a mut Run, topic: &str, build: String) -> &'a mut TopicRun {
-    let place = run.topics.iter().position(|part| part.topic == topic).unwrap_or_else(|| {
-        let (topic, build) = (topic.to_owned(), build.clone());
-        run.topics.push(TopicRun { topic, build, done: Vec::new(), finished: false });
-        run.topics.len() - 1
-    });
-    let part = &mut run.topics[place];
-    if part.build != build {
-        part.done.clear();
-    }
-    part.build = build;
-    part.finished = false;
-    part
-}
-
-/// Tells one build of a bench from another.
-fn fingerprint(executable: &Path) -> Result<String, Error> {
+/// Tells one build of a bench, with the Python side that stands beside it,
+/// from another.
+fn fingerprint(executable: &Path, python: Option<&String>) -> Result<String, Error> {
     let mut hasher = DefaultHasher::new();
     hasher.write(&std::fs::read(executable)?);
+    python.hash(&mut hasher);
     Ok(format!("{:016x}", hasher.finish()))
 }
 
@@ -270,7 +290,7 @@ fn plan(
     request: &Request,
     python: Option<&Interpreter>,
     log: &Path,
-) -> Result<Vec<(Cell, usize)>, Error> {
+) -> Result<Vec<(CellId, usize)>, Error> {
     let mut bench = BenchProcess::start(topic, executable, request, python, log.to_owned())?;
     let mut plan = Vec::new();
     loop {
@@ -279,60 +299,6 @@ fn plan(
             Next::Event(_) | Next::Quiet => {}
             Next::Ended => return Ok(plan),
         }
-        if INTERRUPTED.load(Ordering::Relaxed) {
-            return Err(Error::Interrupted { done: 0, cells: 0 });
-        }
+        stop_if_interrupted()?;
     }
-}
-
-/// The Python that stands beside Rust in the tables, or why there is none.
-/// Its absence is no error: the report says why its rows are absent.
-fn find_python(
-    workspace: &Workspace,
-    asked: bool,
-) -> (Option<Interpreter>, Result<Python, String>) {
-    if !asked {
-        let why = "not asked for; `cargo run --release -p report -- run --python` adds its rows";
-        return (None, Err(why.into()));
-    }
-    match make_python(workspace) {
-        Ok((interpreter, python)) => (Some(interpreter), Ok(python)),
-        Err(why) => {
-            eprintln!("Python's rows will be absent: {why}");
-            (None, Err(why))
-        }
-    }
-}
-
-fn make_python(workspace: &Workspace) -> Result<(Interpreter, Python), String> {
-    let scripts = workspace.root.join("scripts");
-    let made = Command::new(scripts.join("python-env"))
-        .current_dir(&workspace.root)
-        .env("CARGO_TARGET_DIR", &workspace.target)
-        .stdin(Stdio::null())
-        .stderr(Stdio::inherit())
-        .output()
-        .map_err(|e| format!("scripts/python-env does not run: {e}"))?;
-    let printed = String::from_utf8_lossy(&made.stdout);
-    let python = printed.lines().last().filter(|_| made.status.success());
-    let python = python.ok_or("scripts/python-env made no environment (it says why above)")?;
-    let script = scripts.join("peer.py");
-    let described = Command::new(python)
-        .arg(&script)
-        .arg("--describe")
-        .output()
-        .map_err(|e| format!("{python} does not run: {e}"))?;
-    let Described { python: description, steps_per_second } =
-        serde_json::from_slice(&described.stdout)
-            .map_err(|e| format!("scripts/peer.py --describe cannot be read: {e}"))?;
-    let steps_per_second = Some(steps_per_second);
-    Ok((Interpreter { python: python.into(), script, steps_per_second }, description))
-}
-
-/// What `peer.py --describe` prints: what the Python is, and how fast it is now.
-#[derive(Deserialize)]
-struct Described {
-    #[serde(flatten)]
-    python: Python,
-    steps_per_second: f64,
 }

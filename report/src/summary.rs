@@ -1,6 +1,8 @@
 //! The few figures of a table that answer its question.
 
-use crate::comparison::{Cell, Row, Table};
+use crate::comparison::{Cell, Row, Source, Table};
+use crate::description::is_python;
+use crate::stats::{Estimate, ratio_estimate};
 
 /// What a table comes to, at the largest parameter that its baseline was
 /// measured at.
@@ -22,7 +24,7 @@ pub struct Headline<'a> {
 /// The headline of a table; `None` if its baseline has no time, or its models
 /// are no rivals.
 pub fn headline(table: &Table) -> Option<Headline<'_>> {
-    if table.description.stages {
+    if table.description.unranked {
         return None;
     }
     let (baseline, others) = table.rows.split_first()?;
@@ -38,7 +40,9 @@ pub fn headline(table: &Table) -> Option<Headline<'_>> {
         parameter: table.parameters[column],
         baseline: (&baseline.model, named(baseline)),
         rust: rust.map(|row| (row.model.as_str(), named(row))),
-        python: fastest(true).map(|row| (row.model.as_str(), named(row))),
+        python: fastest(true)
+            .filter(|_| !table.description.own_pace)
+            .map(|row| (row.model.as_str(), named(row))),
         pays_from: rust.and_then(|row| pays_from(row, &table.parameters)),
     })
 }
@@ -47,7 +51,7 @@ pub fn headline(table: &Table) -> Option<Headline<'_>> {
 /// interval of a model's ratio is below one.
 pub fn pays_from(row: &Row, parameters: &[u64]) -> Option<u64> {
     let measured = row.cells.iter().zip(parameters).rev();
-    let ratios = measured.filter_map(|(cell, parameter)| Some((cell.ratio()?, *parameter)));
+    let ratios = measured.filter_map(|(cell, p)| Some((cell.ratio()?.paired()?, *p)));
     ratios.take_while(|(ratio, _)| ratio.upper < 1.0).last().map(|(_, parameter)| parameter)
 }
 
@@ -56,48 +60,52 @@ pub fn pays_from(row: &Row, parameters: &[u64]) -> Option<u64> {
 pub struct Beaten<'a> {
     /// The parameter.
     pub parameter: u64,
-    /// The fastest Python peer, and its time in nanoseconds.
-    pub python: (&'a str, f64),
-    /// The fastest Rust model, and its time in nanoseconds.
-    pub rust: (&'a str, f64),
+    /// The fastest Python peer.
+    pub python: &'a str,
+    /// The fastest Rust model.
+    pub rust: &'a str,
+    /// The peer's time over that model's.
+    pub ratio: Estimate,
 }
 
-/// Where a Python peer is faster than every Rust model: its whole interval is
-/// below theirs. Each such place is to be mended, or explained by a note.
+/// Where a Python peer does the same work faster than the fastest Rust model:
+/// the whole interval of their ratio is below one. Each such place is to be
+/// mended, or explained by a note.
 pub fn beaten_by_python(table: &Table) -> Vec<Beaten<'_>> {
+    let same_work = !table.description.own_pace && !table.description.unranked;
+    let paired = matches!(table.source, Source::Interleaved(_));
+    if !(same_work && paired) {
+        return Vec::new();
+    }
     let columns = table.parameters.iter().enumerate();
     let beaten = columns.filter_map(|(column, &parameter)| {
         let fastest = |python: bool| {
             let rows = table.rows.iter().filter(|row| is_python(&row.model) == python);
-            let timed =
-                rows.filter_map(|row| Some((row.model.as_str(), row.cells[column].time()?)));
-            timed.min_by(|(_, a), (_, b)| a.point.total_cmp(&b.point))
+            let timed = rows.filter_map(|row| match &row.cells[column] {
+                Cell::Time { time, visits, .. } => Some((row.model.as_str(), time.point, visits)),
+                _ => None,
+            });
+            timed.min_by(|(_, a, _), (_, b, _)| a.total_cmp(b))
         };
-        let ((python, python_time), (rust, rust_time)) = (fastest(true)?, fastest(false)?);
-        (python_time.upper < rust_time.lower).then_some(Beaten {
-            parameter,
-            python: (python, python_time.point),
-            rust: (rust, rust_time.point),
-        })
+        let ((python, _, python_visits), (rust, _, rust_visits)) =
+            (fastest(true)?, fastest(false)?);
+        let ratio = ratio_estimate(python_visits, rust_visits);
+        (ratio.upper < 1.0).then_some(Beaten { parameter, python, rust, ratio })
     });
     beaten.collect()
-}
-
-/// Whether a model runs in Python, by the names that suites agree on.
-pub fn is_python(model: &str) -> bool {
-    ["python_", "numpy_", "dask_"].iter().any(|prefix| model.starts_with(prefix))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::comparison::Source;
+    use crate::comparison::Ratio;
     use crate::description::Description;
-    use crate::stats::Estimate;
 
     fn cell(ratio: f64) -> Cell {
         let estimate = |point| Estimate { point, lower: point * 0.9, upper: point * 1.1 };
-        Cell::Time { time: estimate(ratio * 100.0), ratio: Some(estimate(ratio)), work: None }
+        let visits = [0.95, 1.0, 1.1].map(|noise| noise * ratio * 100.0).into();
+        let (time, ratio) = (estimate(ratio * 100.0), Some(Ratio::Paired(estimate(ratio))));
+        Cell::Time { time, ratio, work: None, visits }
     }
 
     #[test]
@@ -128,7 +136,8 @@ mod tests {
                 notes: Vec::new(),
                 claims: Vec::new(),
                 patience: None,
-                stages: false,
+                unranked: false,
+                own_pace: false,
             },
             source: Source::Interleaved("run".into()),
             parameters: vec![1, 10, 100],
@@ -139,8 +148,11 @@ mod tests {
             ],
             verdicts: Vec::new(),
         };
-        let expected =
-            Beaten { parameter: 1, python: ("python_asyncio", 50.0), rust: ("blocking", 100.0) };
-        assert_eq!(beaten_by_python(&table), [expected]);
+        let beaten = beaten_by_python(&table);
+        let told: Vec<_> = beaten.iter().map(|b| (b.parameter, b.python, b.rust)).collect();
+        assert_eq!(told, [(1, "python_asyncio", "blocking"), (10, "python_asyncio", "tasks")]);
+        let mut own_pace = table;
+        own_pace.description.own_pace = true;
+        assert_eq!(beaten_by_python(&own_pace), []);
     }
 }

@@ -7,7 +7,7 @@ use std::process::{Command, Output};
 use std::time::Duration;
 
 use report::claim::Claim;
-use report::comparison::{self, Cell, Ruling};
+use report::comparison::{self, Cell, Ratio, Ruling};
 use report::description::{Description, Failure, Work};
 use report::layout::{self, INTERLEAVED, Id, NEW, Sample};
 use report::machine::Machine;
@@ -40,7 +40,8 @@ fn description() -> Description {
             Claim::new(52, "in NumPy").compares("numpy_serial", "serial").at_most(0.66),
         ],
         patience: Some(Duration::from_secs(1)),
-        stages: false,
+        unranked: false,
+        own_pace: false,
     }
 }
 
@@ -75,6 +76,7 @@ fn run(id: &str) -> Run {
             commit: "0123456789ab".into(),
         },
         python: Err("not asked for".into()),
+        steps_per_second: None,
         topics: vec![TopicRun {
             topic: "threads".into(),
             build: String::new(),
@@ -137,9 +139,9 @@ fn ratios_are_taken_round_by_round() {
     let root = tempfile::tempdir().expect("a directory");
     sampled(root.path());
     let comparison = compared(root.path());
-    let table = &comparison.topics[0].tables[0];
+    let table = &comparison.sections[0].tables[0];
     // Drift that both share cancels: the ratio is exact although the times vary threefold.
-    let ratio = table.rows[1].cells[2].ratio().expect("it was measured");
+    let ratio = table.rows[1].cells[2].ratio().and_then(Ratio::paired).expect("it was measured");
     assert!((ratio.lower - 0.525).abs() < 1e-9 && (ratio.upper - 0.525).abs() < 1e-9, "{ratio:?}");
     assert_eq!(table.rows[3].cells[1], Cell::Absent, "another run's cell is not of this table");
 }
@@ -150,7 +152,7 @@ fn claims_are_judged_by_the_whole_interval() {
     sampled(root.path());
     let comparison = compared(root.path());
     let rulings: Vec<_> =
-        comparison.topics[0].tables[0].verdicts.iter().map(|v| v.ruling.clone()).collect();
+        comparison.sections[0].tables[0].verdicts.iter().map(|v| v.ruling.clone()).collect();
     assert_eq!(rulings[..2], [Ruling::Confirmed, Ruling::Refuted]);
     assert!(matches!(&rulings[2], Ruling::CannotTell(why) if why.contains("64 cores")));
     assert!(matches!(&rulings[3], Ruling::CannotTell(why) if why.contains("nobody")));
@@ -168,9 +170,8 @@ fn criterion_alone_gives_a_table_without_intervals_on_its_ratios() {
         layout::write(root.path(), &id(model, 1_000), NEW, &sample(time, 1_000)).expect("written");
     }
     let comparison = compared(root.path());
-    let table = &comparison.topics[0].tables[0];
-    let ratio = table.rows[1].cells[0].ratio().expect("both were measured");
-    assert_eq!((ratio.lower, ratio.point, ratio.upper), (0.5, 0.5, 0.5));
+    let table = &comparison.sections[0].tables[0];
+    assert_eq!(table.rows[1].cells[0].ratio(), Some(Ratio::Unpaired(0.5)));
     let text = markdown::render(&comparison, &|_| None);
     assert!(text.contains("*criterion*") && text.contains("<br>×0.500<br>"), "{text}");
     assert!(table.verdicts.iter().all(|v| matches!(v.ruling, Ruling::CannotTell(_))));
@@ -185,7 +186,7 @@ fn a_broken_file_is_named_and_the_rest_is_compared() {
     let comparison = compared(root.path());
     assert_eq!(comparison.unreadable.len(), 1);
     assert!(comparison.unreadable[0].contains("sample.json"), "{:?}", comparison.unreadable);
-    let table = &comparison.topics[0].tables[0];
+    let table = &comparison.sections[0].tables[0];
     assert_eq!(table.rows[1].cells[0], Cell::Absent);
     assert!(table.rows[1].cells[1].time().is_some());
 }

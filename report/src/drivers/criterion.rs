@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use criterion::{Bencher, BenchmarkId, Criterion, Throughput};
 
-use crate::layout::NEW;
+use crate::layout::{self, Id, NEW};
 use crate::protocol::Interpreter;
 use crate::suite::{Erased, Failure, Suite, Work};
 
@@ -21,16 +21,22 @@ pub(super) fn run(suite: &Suite, python: Option<&Interpreter>) -> ExitCode {
         .warm_up_time(Duration::from_millis(200))
         .measurement_time(Duration::from_millis(700))
         .configure_from_args();
-    if measures() {
-        // Without the descriptions the times are still good; only the report
-        // would not know what they are of.
-        if let Err(e) = output_directory().and_then(|root| suite.describe(&root, NEW)) {
-            eprintln!("`report render` will not find these times: {e}");
-        }
-    }
+    let root = if measures() { output_directory().map(Some) } else { Ok(None) };
+    let described = root.and_then(|root| {
+        let Some(root) = root else { return Ok(None) };
+        suite.forget_others(&root, NEW)?;
+        (0..suite.workloads.len()).try_for_each(|place| suite.record(place).write(&root, NEW))?;
+        Ok(Some(root))
+    });
+    // Without the descriptions the times are still good; only the report would
+    // not know what they are of.
+    let root = described.unwrap_or_else(|e| {
+        eprintln!("`report render` will not find these times: {e}");
+        None
+    });
     let mut all_well = true;
     for workload in &suite.workloads {
-        all_well &= group(&mut criterion, suite.topic, &**workload, python);
+        all_well &= group(&mut criterion, suite.topic, &**workload, python, root.as_deref());
     }
     criterion.final_summary();
     if all_well { ExitCode::SUCCESS } else { ExitCode::FAILURE }
@@ -42,6 +48,7 @@ fn group(
     topic: &str,
     workload: &dyn Erased,
     python: Option<&Interpreter>,
+    root: Option<&Path>,
 ) -> bool {
     let described = workload.description();
     let mut group = criterion.benchmark_group(format!("{topic}/{}", described.workload));
@@ -84,6 +91,7 @@ fn group(
                     thrown.downcast::<Failure>().unwrap_or_else(|other| resume_unwind(other));
                 eprintln!("{id} {failure}");
                 all_well &= matches!(*failure, Failure::Refused(_));
+                forget(root, topic, &described.workload, name, parameter);
                 break;
             }
             last = per_iteration.get().map(|took| (parameter, took));
@@ -91,6 +99,15 @@ fn group(
     }
     group.finish();
     all_well
+}
+
+/// An older time must not stand in for a model that failed.
+fn forget(root: Option<&Path>, topic: &str, workload: &str, model: &str, parameter: u64) {
+    let (group, function) = (format!("{topic}/{workload}"), model.to_owned());
+    let id = Id { group, function, value: parameter.to_string() };
+    if let Some(Err(e)) = root.map(|root| layout::remove(root, &id, NEW)) {
+        eprintln!("an older time stays: {e}");
+    }
 }
 
 /// Why a parameter is not tried, if it is expected to exceed the patience: the

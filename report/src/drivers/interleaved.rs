@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 use crate::layout::{self, INTERLEAVED, Id, Sample};
 use crate::protocol::Interpreter;
 use crate::protocol::{Event, Request};
-use crate::record::{Cell, Mark, Outcome};
+use crate::record::{CellId, Mark, Outcome};
 use crate::suite::{Erased, Failure, Running, Suite};
 
 /// Fewer rounds than this make no interval worth printing.
@@ -45,46 +45,55 @@ pub(super) fn run(
     if request.plan_only {
         return Ok(());
     }
-    suite.describe(&request.root, INTERLEAVED)?;
-    for workload in &suite.workloads {
+    suite.forget_others(&request.root, INTERLEAVED)?;
+    for (place, workload) in suite.workloads.iter().enumerate() {
         let mut sampler =
             Sampler { suite, workload: &**workload, request, python, too_slow: HashMap::new() };
         for &parameter in &workload.description().parameters {
-            let cell = Cell { workload: workload.description().workload.clone(), parameter };
+            let cell = CellId { workload: workload.description().workload.clone(), parameter };
             if request.done.contains(&cell) {
                 sampler.remember(parameter)?;
                 continue;
             }
             let start = Instant::now();
             tell(Event::Began(cell.clone()))?;
-            sampler.cell(parameter, tell)?;
+            let measured = sampler.measure(parameter, tell)?;
+            // Only now is the last run's data replaced: an interruption leaves
+            // either all of a cell or none.
+            suite.record(place).write(&request.root, INTERLEAVED)?;
+            sampler.write(parameter, measured)?;
             tell(Event::Done(cell, start.elapsed().as_secs_f64()))?;
         }
     }
     Ok(())
 }
 
-fn plan(suite: &Suite, python: bool) -> Vec<(Cell, usize)> {
+fn plan(suite: &Suite, python: bool) -> Vec<(CellId, usize)> {
     let cells = suite.workloads.iter().flat_map(|workload| {
         let described = workload.description();
         let models = (0..described.models.len()).filter(|&m| python || !workload.is_python(m));
         let models = models.count();
         described.parameters.iter().map(move |&parameter| {
-            (Cell { workload: described.workload.clone(), parameter }, models)
+            (CellId { workload: described.workload.clone(), parameter }, models)
         })
     });
     cells.collect()
 }
 
-/// The order in which round `round` visits `models` models.
+/// The order in which round `round` visits `models` models: a balanced square
+/// (E. J. Williams, "Experimental designs balanced for the estimation of
+/// residual effects of treatments", 1949).
 ///
-/// The start moves on by one each round, and every other turn goes backwards:
-/// over `2 * models` rounds each model stands in each place twice and has each
-/// neighbour on either side.
+/// The first row zigzags, 0, 1, n - 1, 2, n - 2 and so on; every other round
+/// moves all of it on by one, and the rounds between go backwards. Over
+/// `2 * models` rounds each model stands in each place twice and follows each
+/// other model equally often, so that what one leaves behind, a warm cache or
+/// a full run queue, does not always fall on the same neighbour.
 fn order(round: usize, models: usize) -> impl Iterator<Item = usize> {
     (0..models).map(move |place| {
-        let step = if round.is_multiple_of(2) { place } else { models - 1 - place };
-        (step + round / 2) % models
+        let place = if round.is_multiple_of(2) { place } else { models - 1 - place };
+        let zigzag = if place % 2 == 1 { place.div_ceil(2) } else { models - place / 2 };
+        (zigzag + round / 2) % models
     })
 }
 
@@ -103,6 +112,14 @@ fn fill(visit: Duration, iterations: u64, taken: Duration) -> (u64, Duration) {
     let one = taken.as_secs_f64() / iterations as f64;
     let filling = (visit.as_secs_f64() / one).round().max(1.0);
     (filling as u64, Duration::from_secs_f64(one * filling))
+}
+
+/// What came of a cell.
+struct Measured<'a> {
+    rounds: usize,
+    visited: Vec<Visited<'a>>,
+    /// The models without a time.
+    no_time: Vec<(usize, Outcome)>,
 }
 
 /// One model of a cell while it is being measured.
@@ -153,15 +170,12 @@ impl<'a> Sampler<'a> {
         Ok(())
     }
 
-    /// Measures one cell and writes what came of it.
-    fn cell(
+    /// Measures one cell.
+    fn measure(
         &mut self,
         parameter: u64,
         tell: &mut dyn FnMut(Event) -> io::Result<()>,
-    ) -> io::Result<()> {
-        for model in 0..self.workload.description().models.len() {
-            layout::remove(&self.request.root, &self.id(model, parameter), INTERLEAVED)?;
-        }
+    ) -> io::Result<Measured<'a>> {
         let mut visited = Vec::new();
         let mut no_time = Vec::new();
         for model in self.models() {
@@ -187,10 +201,22 @@ impl<'a> Sampler<'a> {
             }
             tell(Event::Round { share: (round + 1) as f64 / rounds as f64 })?;
         }
+        for (model, outcome) in &no_time {
+            let model = self.workload.description().models[*model].clone();
+            tell(Event::NoTime { model, outcome: outcome.clone() })?;
+        }
+        Ok(Measured { rounds, visited, no_time })
+    }
+
+    /// Writes what came of a cell in the place of what was there.
+    fn write(&self, parameter: u64, measured: Measured<'a>) -> io::Result<()> {
+        let root = &self.request.root;
+        for model in 0..self.workload.description().models.len() {
+            layout::remove(root, &self.id(model, parameter), INTERLEAVED)?;
+        }
+        let Measured { rounds, visited, no_time } = measured;
         for (model, outcome) in no_time {
-            let id = self.id(model, parameter);
-            self.mark(rounds, outcome.clone()).write(&self.request.root, &id)?;
-            tell(Event::NoTime { model: id.function, outcome })?;
+            self.mark(rounds, outcome).write(root, &self.id(model, parameter))?;
         }
         for Visited { model, iterations, times, .. } in visited {
             let id = self.id(model, parameter);
@@ -199,8 +225,8 @@ impl<'a> Sampler<'a> {
                 times,
                 work: self.workload.work(parameter),
             };
-            self.mark(rounds, Outcome::Measured).write(&self.request.root, &id)?;
-            layout::write(&self.request.root, &id, INTERLEAVED, &sample)?;
+            self.mark(rounds, Outcome::Measured).write(root, &id)?;
+            layout::write(root, &id, INTERLEAVED, &sample)?;
         }
         Ok(())
     }
@@ -248,18 +274,27 @@ mod tests {
     use crate::suite::{Scale, Workload, repeat};
 
     #[test]
-    fn every_model_stands_in_every_place_equally_often() {
-        const MODELS: usize = 5;
-        let mut seen = [[0; MODELS]; MODELS];
-        for round in 0..2 * MODELS {
-            let mut models: Vec<_> = order(round, MODELS).collect();
-            for (place, &model) in models.iter().enumerate() {
-                seen[model][place] += 1;
+    fn every_model_stands_in_every_place_and_behind_every_other_equally_often() {
+        for models in 1..=10 {
+            let mut seen = vec![vec![0; models]; models];
+            let mut follows = vec![vec![0; models]; models];
+            for round in 0..2 * models {
+                let mut visits: Vec<_> = order(round, models).collect();
+                for (place, &model) in visits.iter().enumerate() {
+                    seen[model][place] += 1;
+                }
+                for pair in visits.windows(2) {
+                    follows[pair[1]][pair[0]] += 1;
+                }
+                visits.sort_unstable();
+                assert!(visits.into_iter().eq(0..models), "each model once a round");
             }
-            models.sort_unstable();
-            assert_eq!(models, [0, 1, 2, 3, 4], "each model once a round");
+            assert!(seen.iter().flatten().all(|&times| times == 2), "{models}: {seen:?}");
+            for (model, behind) in follows.iter().enumerate() {
+                let even = |(other, &times): (usize, &i32)| times == 2 * i32::from(other != model);
+                assert!(behind.iter().enumerate().all(even), "{models}: {follows:?}");
+            }
         }
-        assert_eq!(seen, [[2; MODELS]; MODELS]);
     }
 
     #[test]
@@ -288,11 +323,11 @@ mod tests {
                 .model("panics", |n| {
                     repeat(move || if n == 1 { panic!("at the disco") } else { 4 })
                 })
-                .python("python"),
+                .python("python_doubling"),
         )
     }
 
-    fn sample(root: &std::path::Path, done: Vec<Cell>) -> Vec<Event> {
+    fn sample(root: &std::path::Path, done: Vec<CellId>) -> Vec<Event> {
         let request = Request {
             plan_only: false,
             full: false,
@@ -336,7 +371,7 @@ mod tests {
             panic!("a panic is a failure");
         };
         assert!(why.contains("at the disco"), "{why}");
-        assert_eq!(mark(root.path(), "python", 1), None, "no Python, no row");
+        assert_eq!(mark(root.path(), "python_doubling", 1), None, "no Python, no row");
 
         let id = Id { group: "topic/doubling".into(), function: "right".into(), value: "2".into() };
         let read = layout::read(root.path(), &id, INTERLEAVED).expect("readable").expect("there");
@@ -347,7 +382,7 @@ mod tests {
     fn a_resumed_run_skips_what_is_done_and_remembers_what_was_too_slow() {
         let root = tempfile::tempdir().expect("a directory");
         sample(root.path(), Vec::new());
-        let first = Cell { workload: "doubling".into(), parameter: 1 };
+        let first = CellId { workload: "doubling".into(), parameter: 1 };
         let events = sample(root.path(), vec![first.clone()]);
         assert!(!events.iter().any(|e| matches!(e, Event::Began(cell) if *cell == first)));
         let stopped = mark(root.path(), "slow", 2).expect("a mark");

@@ -98,40 +98,52 @@ impl Suite {
     /// Adds a workload.
     ///
     /// # Panics
-    /// If the suite has a workload of that name, or the workload has no model
-    /// or no parameter: a suite that could not be reported is a bug.
+    /// If the suite could not be reported: the name is taken, there is no model
+    /// or no parameter, parameters do not rise, or a claim names a model or a
+    /// parameter that there is not, or has no rule.
     #[must_use]
     pub fn workload<Out: 'static>(mut self, workload: Workload<Out>) -> Self {
-        let description = workload.description();
-        let name = &description.workload;
-        assert!(!description.models.is_empty(), "workload {name} has no model");
-        assert!(!description.parameters.is_empty(), "workload {name} has no parameter");
+        let described = workload.description();
+        let Description { workload: name, models, parameters, claims, .. } = described;
+        assert!(!models.is_empty(), "workload {name} has no model");
+        assert!(!parameters.is_empty(), "workload {name} has no parameter");
+        assert!(parameters.is_sorted_by(|a, b| a < b), "the parameters of {name} do not rise");
         assert!(
             self.workloads.iter().all(|other| other.description().workload != *name),
             "two workloads are called {name}"
         );
+        for claim in claims {
+            let text = &claim.text;
+            for model in [&claim.subject, &claim.reference] {
+                assert!(models.contains(model), "no model {model:?} for the claim {text:?}");
+            }
+            let declared = claim.parameter.is_none_or(|at| parameters.contains(&at));
+            assert!(declared, "the claim {text:?} is at a parameter that {name} has not");
+            let ruled = claim.at_least.is_some() || claim.at_most.is_some();
+            assert!(ruled, "the claim {text:?} has no rule");
+        }
         self.workloads.push(Box::new(workload));
         self
     }
 
-    /// Writes what the workloads are beside their times, and forgets the
-    /// workloads that the topic had once and has no more.
-    pub(crate) fn describe(&self, root: &Path, baseline: &str) -> io::Result<()> {
-        let records: Vec<_> = self
-            .workloads
-            .iter()
-            .enumerate()
-            .map(|(place, workload)| WorkloadRecord {
-                topic: self.topic.into(),
-                place,
-                description: workload.description().clone(),
-            })
-            .collect();
-        for old in WorkloadRecord::all(root, self.topic, baseline)? {
-            if records.iter().all(|record| record.group() != old.group()) {
+    /// What a workload is, to be written beside its times.
+    pub(crate) fn record(&self, place: usize) -> WorkloadRecord {
+        WorkloadRecord {
+            topic: self.topic.into(),
+            place,
+            description: self.workloads[place].description().clone(),
+        }
+    }
+
+    /// Forgets the workloads that the topic had once and has no more.
+    pub(crate) fn forget_others(&self, root: &Path, baseline: &str) -> io::Result<()> {
+        // What cannot be understood is the report's to name, not a bench's.
+        let names: Vec<_> = self.workloads.iter().map(|w| &w.description().workload).collect();
+        for old in WorkloadRecord::all(root, baseline, &mut Vec::new())? {
+            if old.topic == self.topic && !names.contains(&&old.description.workload) {
                 old.remove(root, baseline)?;
             }
         }
-        records.iter().try_for_each(|record| record.write(root, baseline))
+        Ok(())
     }
 }

@@ -15,14 +15,15 @@
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
-/// A batch is grown until it lasts this long, so that reading the clock
-/// (about 50 ns) is lost in it, and results are kept no longer than that.
-const BATCH: Duration = Duration::from_micros(100);
+/// A batch is grown until it lasts this long: reading the clock (about 50 ns)
+/// is lost in it, and the results that are kept until its end are too few for
+/// the allocator to give their memory back and fault it in again.
+const BATCH: Duration = Duration::from_micros(20);
 
 /// No batch holds more results than this, however cheap they are.
 const MOST_RESULTS: u64 = 1 << 16;
 
-/// Receives every result that was timed; an `Err` says what is wrong with it.
+/// Receives the results that were timed; an `Err` says what is wrong with it.
 pub(crate) type Check<'a, Out> = &'a mut dyn FnMut(&Out) -> Result<(), String>;
 
 type Run<Out> = dyn FnMut(u64, Check<'_, Out>) -> Result<Duration, String>;

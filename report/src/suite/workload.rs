@@ -9,6 +9,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use super::{Claim, Description, Failure, Routine, Work};
+use crate::description::is_python;
 use crate::peer::Peer;
 use crate::protocol::Interpreter;
 
@@ -64,7 +65,8 @@ impl<Out: 'static> Workload<Out> {
                 notes: Vec::new(),
                 claims: Vec::new(),
                 patience: None,
-                stages: false,
+                unranked: false,
+                own_pace: false,
             },
             work: None,
             models: Vec::new(),
@@ -76,7 +78,6 @@ impl<Out: 'static> Workload<Out> {
     /// What the parameter counts, and the values to measure, rising.
     #[must_use]
     pub fn parameter(mut self, counts: &str, values: Vec<u64>) -> Self {
-        debug_assert!(values.is_sorted(), "parameters of {} rise", self.description.workload);
         self.description.parameter = counts.into();
         self.description.parameters = values;
         self
@@ -147,16 +148,25 @@ impl<Out: 'static> Workload<Out> {
 
     /// A model: `set_up` makes, for a parameter, everything that the work
     /// needs and is not timed for (a runtime, a pool, the input).
+    ///
+    /// # Panics
+    /// If its name is taken, or begins as a Python peer's does.
     #[must_use]
     pub fn model(mut self, name: &str, set_up: impl Fn(u64) -> Routine<Out> + 'static) -> Self {
+        assert!(!is_python(name), "{name} is a name for a Python peer");
         self.add(name, Model::Rust(Box::new(set_up)));
         self
     }
 
     /// A model that a Python peer runs: `scripts` knows it by topic, workload
     /// and name. It is left out where there is no Python.
+    ///
+    /// # Panics
+    /// If its name is taken, or does not begin with `python_`, `numpy_` or
+    /// `dask_`, by which readers know it.
     #[must_use]
     pub fn python(mut self, name: &str) -> Self {
+        assert!(is_python(name), "{name} is no name for a Python peer");
         self.add(name, Model::Python);
         self
     }
@@ -184,12 +194,20 @@ impl<Out: 'static> Workload<Out> {
         self
     }
 
-    /// The models are stages of one story, such as creating, computing and
-    /// asking again, not rivals for the same work: the report's summary names
-    /// none of them the fastest.
+    /// The models are no rivals for the same work, such as creating, computing
+    /// and asking again: the report's summary names none of them the fastest.
     #[must_use]
-    pub fn stages(mut self) -> Self {
-        self.description.stages = true;
+    pub fn unranked(mut self) -> Self {
+        self.description.unranked = true;
+        self
+    }
+
+    /// Python does calibrated work at its own pace: as long as Rust, in fewer
+    /// steps. Its rows are compared with the first of them, and stay out of the
+    /// report's summary.
+    #[must_use]
+    pub fn own_pace(mut self) -> Self {
+        self.description.own_pace = true;
         self
     }
 
@@ -267,8 +285,7 @@ fn no_check(workload: &str, method: &str) -> Failure {
 struct Refusal(String);
 
 /// Ends a set-up or an iteration because the machine has not got what it
-/// takes: the table says so, later parameters are tried all the same, and the
-/// run goes on. Anything else that goes wrong is a panic.
+/// takes: the table says so, and the run goes on. Anything else that goes wrong is a panic.
 ///
 /// # Panics
 /// Always; the drivers know this panic from others.
