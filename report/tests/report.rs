@@ -191,6 +191,55 @@ fn a_broken_file_is_named_and_the_rest_is_compared() {
     assert!(table.rows[1].cells[1].time().is_some());
 }
 
+#[test]
+fn a_broken_record_of_another_workload_is_named_too() {
+    let root = tempfile::tempdir().expect("a directory");
+    sampled(root.path());
+    fs::create_dir(root.path().join("lazy_take")).expect("a directory");
+    fs::write(root.path().join("lazy_take/workload.interleaved.json"), "{}").expect("written");
+    let comparison = compared(root.path());
+    assert_eq!(comparison.tables().count(), 1);
+    assert!(comparison.unreadable[0].contains("lazy_take"), "{:?}", comparison.unreadable);
+}
+
+#[test]
+fn python_at_its_own_pace_is_compared_with_python() {
+    let root = tempfile::tempdir().expect("a directory");
+    let description = Description {
+        models: ["serial", "python_serial", "python_threads"].map(String::from).into(),
+        parameters: vec![1_000],
+        claims: Vec::new(),
+        own_pace: true,
+        ..description()
+    };
+    let record = WorkloadRecord { topic: "threads".into(), place: 0, description };
+    record.write(root.path(), INTERLEAVED).expect("written");
+    for (model, time) in [("serial", 4e3), ("python_serial", 1e3), ("python_threads", 2e3)] {
+        mark(root.path(), "run2", model, 1_000, Outcome::Measured);
+        layout::write(root.path(), &id(model, 1_000), INTERLEAVED, &sample(time, 1_000))
+            .expect("written");
+    }
+    let comparison = compared(root.path());
+    let table = &comparison.sections[0].tables[0];
+    let ratio = |row: usize| table.rows[row].cells[0].ratio().and_then(Ratio::paired);
+    assert_eq!(ratio(1), None, "the first of Python's rows is their reference");
+    assert_eq!(ratio(2).map(|ratio| ratio.point), Some(2.0));
+    let text = markdown::render(&comparison, &|_| None);
+    assert!(!text.contains("faster than every Rust model"), "fewer steps are no victory: {text}");
+}
+
+#[test]
+fn only_a_run_like_this_one_is_resumed() {
+    let run = run("run1");
+    assert!(run.is_like(&Run { id: "run2".into(), started: "later".into(), ..run.clone() }));
+    assert!(!run.is_like(&Run { profile: "full".into(), ..run.clone() }));
+    let mut other = run.clone();
+    other.topics[0].build = "another build".into();
+    assert!(!run.is_like(&other));
+    other.topics.clear();
+    assert!(!run.is_like(&other), "other topics");
+}
+
 fn command(target: &Path, arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_report"))
         .args(arguments)

@@ -104,6 +104,13 @@ def balanced_gather(milliseconds: int) -> Operation:
     return on_a_loop(lambda: fun2(n, lambda: busy(steps)), busy_answer(steps))
 
 
+def balanced_gather_swapped(milliseconds: int) -> Operation:
+    """The same with the arguments of `gather` the other way round."""
+    n = milliseconds / 1e3
+    steps = steps_for(n)
+    return on_a_loop(lambda: fun2_swapped(n, lambda: busy(steps)), busy_answer(steps))
+
+
 def busy_answer(steps: int) -> Callable[[int], str]:
     """Where the chain ended, and after how many steps."""
     return lambda end: f"{steps} steps end at {end}"
@@ -123,7 +130,8 @@ def waits_asyncio(waits: int) -> Operation:
 
 
 def waits_threads(waits: int) -> Operation:
-    """So many waits at once, each in a thread."""
+    """So many waits, each in a thread. Threads start one after the other, so few of
+    many are alive together."""
 
     def run() -> list[int]:
         waited = [-1] * waits
@@ -154,6 +162,7 @@ OPERATIONS: Operations = {
     "fun/python_gather_swapped": fun_gather_swapped,
     "balanced/python_blocking": balanced_blocking,
     "balanced/python_gather": balanced_gather,
+    "balanced/python_gather_swapped": balanced_gather_swapped,
     "waits/python_asyncio": waits_asyncio,
     "waits/python_threads": waits_threads,
 }

@@ -23,13 +23,21 @@ pub fn calls<R>(n: usize, unit: impl Fn(usize) -> R) -> Vec<R> {
 /// A thread for each unit, all started before the first is joined.
 ///
 /// The stacks (2 MiB each, by Rust's default) are address space and not memory
-/// until they are touched, so some ten thousand fit; the number of threads is
+/// until they are touched, so some ten thousand fit; they are kept until their
+/// threads are joined, also of those that have ended. The number of threads is
 /// limited by the system all the same.
 ///
 /// # Errors
 /// [`Error::Panicked`] with the first panic in the order of the units, and
 /// [`Error::Refused`] if the system will not start so many threads. In either
 /// case every thread that did start has ended.
+///
+/// # Aborts
+/// Near the limit of mappings (on Linux `vm.max_map_count`, 65,530 unless it was
+/// raised: 16,000 threads that live together, or twice as many that have ended)
+/// a thread may be started for which there is no more signal stack. std then
+/// panics where nothing can catch it, and the process is aborted
+/// (<https://github.com/rust-lang/rust/issues/78497>). Ask for fewer.
 pub fn threads<R: Send>(n: usize, unit: impl Fn(usize) -> R + Sync) -> Result<Vec<R>, Error> {
     let unit = &unit;
     thread::scope(|scope| {

@@ -77,7 +77,7 @@ fn mixed_lines() -> io::Result<()> {
         let mut text = String::new();
         out.rewind()?;
         out.read_to_string(&mut text)?;
-        let Transcript { runs, broken } = Transcript::of(&text);
+        let Transcript { runs, broken, .. } = Transcript::of(&text);
         println!("  {name}: {} lines whole, {broken} broken", runs.len());
     }
     println!("A lock keeps lines whole; so does one write. Neither puts them in order.");

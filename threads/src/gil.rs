@@ -26,7 +26,10 @@ pub const SWITCH_INTERVAL: Duration = Duration::from_millis(5);
 /// while it works; the results come in the order of the items.
 ///
 /// So it takes as long as the serial model, and a little more: threads are
-/// started and the lock goes from hand to hand.
+/// started and the lock goes from hand to hand. It changes hands only between
+/// items, for this function knows no point within `work` at which to give way:
+/// to take turns as CPython's threads do, take a [`Gil`] and call
+/// [`Held::checkpoint`].
 ///
 /// ```
 /// let squares = threads::gil::map(&[1, 2, 3], |x| x * x);

@@ -1,6 +1,7 @@
 //! In place: every element is changed once, however the array is cut.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Barrier;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use threads::{scoped, serial, sin, work_stealing};
@@ -77,6 +78,36 @@ fn no_more_chunks_than_parts() {
             assert!(chunks.into_inner() <= parts, "{length} in {parts} parts");
         }
     }
+}
+
+#[test]
+fn each_chunk_has_a_thread_at_once() {
+    for parts in [1, 2, 7, 10] {
+        // Nobody passes the barrier before all are there: chunks in turn, or on
+        // fewer threads, would never end.
+        let all_here = Barrier::new(parts);
+        let mut data = vec![0; 3 * parts];
+        scoped::for_each_chunk(&mut data, parts, |chunk| {
+            all_here.wait();
+            chunk.fill(1);
+        });
+        assert_eq!(data, vec![1; 3 * parts]);
+    }
+}
+
+#[test]
+fn two_threads_of_a_pool_share_the_chunks() {
+    // A pool of its own, for the global one has a single thread on a single core.
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(2).build().expect("two threads");
+    let both_here = Barrier::new(2);
+    let mut data = [0; 2];
+    pool.install(|| {
+        work_stealing::for_each_chunk(&mut data, |chunk: &mut [i32]| {
+            both_here.wait();
+            chunk.fill(1);
+        });
+    });
+    assert_eq!(data, [1; 2]);
 }
 
 #[test]

@@ -10,7 +10,10 @@ use std::time::{Duration, Instant};
 use threads::{Transcript, do_nothing, scoped, serial};
 
 const RUNS: [u32; 10] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9];
-const WAIT: Duration = Duration::from_millis(100);
+/// So long that ten threads have far more time to start than they need, on any
+/// machine, before ten of these are over: less than ten is proof that they slept
+/// side by side, and nothing else is asked for.
+const WAIT: Duration = Duration::from_millis(200);
 
 /// A file that has no name and is gone when it is closed.
 fn file() -> File {
@@ -48,24 +51,17 @@ fn serial_prints_in_order_and_sleeps_ten_times() {
 fn ten_threads_sleep_together_and_print_every_byte() {
     let out = file();
     let lasted = lasted(|| scoped::map(&RUNS, |&n| do_nothing::unlocked(&out, n, WAIT)));
-    // One after the other they would take ten waits; a busy machine gets five.
-    assert!((WAIT..WAIT * 5).contains(&lasted), "{lasted:?}");
-
+    assert!((WAIT..WAIT * 10).contains(&lasted), "{lasted:?}");
     // Lines may mix, so only the bytes are sure.
-    let mut bytes = text(&out).into_bytes();
-    let mut expected: Vec<u8> =
-        RUNS.iter().flat_map(|n| format!("Run {n}.\n").into_bytes()).collect();
-    bytes.sort_unstable();
-    expected.sort_unstable();
-    assert_eq!(bytes, expected);
+    assert!(Transcript::of(&text(&out)).has_every_byte(10));
 }
 
 #[test]
-fn a_lock_released_before_the_sleep_keeps_lines_whole_and_costs_no_time() {
+fn a_lock_released_before_the_sleep_keeps_lines_whole_and_nobody_waiting() {
     let out = file();
     let locked = Mutex::new(&out);
     let lasted = lasted(|| scoped::map(&RUNS, |&n| do_nothing::lock_released(&locked, n, WAIT)));
-    assert!((WAIT..WAIT * 5).contains(&lasted), "{lasted:?}");
+    assert!((WAIT..WAIT * 10).contains(&lasted), "{lasted:?}");
     assert!(Transcript::of(&text(&out)).is_whole(10));
 }
 
@@ -82,7 +78,7 @@ fn a_lock_held_across_the_sleep_makes_ten_threads_as_slow_as_one() {
 fn a_line_in_one_write_is_whole_without_a_lock_of_ours() {
     let out = file();
     let lasted = lasted(|| scoped::map(&RUNS, |&n| do_nothing::whole_line(&out, n, WAIT)));
-    assert!((WAIT..WAIT * 5).contains(&lasted), "{lasted:?}");
+    assert!((WAIT..WAIT * 10).contains(&lasted), "{lasted:?}");
     assert!(Transcript::of(&text(&out)).is_whole(10));
 }
 

@@ -129,3 +129,18 @@ fn ten_scoped_threads_are_ten_threads_at_once_in_one_process() {
     seen.dedup();
     assert_eq!(seen.len(), 10);
 }
+
+#[test]
+fn two_threads_of_a_pool_work_at_once() {
+    // A pool of its own, for the global one has a single thread on a single core.
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(2).build().expect("two threads");
+    let both_here = Barrier::new(2);
+    let seen = pool.install(|| {
+        work_stealing::map(&[0, 1], |&item| {
+            both_here.wait();
+            (item, thread::current().id())
+        })
+    });
+    assert_eq!([seen[0].0, seen[1].0], [0, 1]);
+    assert_ne!(seen[0].1, seen[1].1);
+}
