@@ -16,12 +16,12 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
+use processes::{Killer, message_of};
 
 use crate::Error;
 use crate::info::{Info, Place, WorkerInfo};
-use crate::job::{Job, Ran, message_of};
+use crate::job::{Job, Ran};
 use crate::scheduler::{Action, Event, Outcome, Scheduler, TaskId, WorkerId};
-use crate::worker_processes::kill;
 
 /// How often a nanny tries to start another worker before it gives up.
 const STARTS: u32 = 3;
@@ -32,6 +32,8 @@ pub(crate) trait Executor: Sized {
     fn start() -> Result<Self, Error>;
     /// What `info` says of it.
     fn place(&self) -> Place;
+    /// What ends it in the middle of a job, if anything can.
+    fn killer(&self) -> Option<Killer>;
     /// Runs the job to its end, or to the executor's.
     fn run(&mut self, job: &mut dyn Job) -> Ran;
 }
@@ -62,6 +64,7 @@ enum Refusal {
 struct Member {
     inbox: Sender<Assignment>,
     place: Place,
+    killer: Option<Killer>,
     done: u64,
 }
 
@@ -130,10 +133,10 @@ impl Cluster {
         state.refusal = Some(Refusal::Closed);
         // A worker without work reads the end of its inbox, and leaves.
         for (worker, member) in std::mem::take(&mut state.members) {
-            if let Place::Process { pid } = member.place
+            if let Some(killer) = member.killer
                 && state.scheduler.is_busy(worker)
             {
-                kill(pid);
+                killer.kill();
             }
         }
         let dropped = std::mem::take(&mut state.jobs);
@@ -156,7 +159,7 @@ impl Cluster {
     }
 
     /// A worker is there: its name and its inbox, unless all is over.
-    fn join(&self, place: Place) -> Option<(WorkerId, Receiver<Assignment>)> {
+    fn join(&self, executor: &impl Executor) -> Option<(WorkerId, Receiver<Assignment>)> {
         let mut state = self.lock();
         if state.refusal.is_some() {
             return None;
@@ -164,7 +167,8 @@ impl Cluster {
         let worker = WorkerId(state.next_worker);
         state.next_worker += 1;
         let (inbox, tasks) = bounded(1);
-        state.members.insert(worker, Member { inbox, place, done: 0 });
+        let (place, killer) = (executor.place(), executor.killer());
+        state.members.insert(worker, Member { inbox, place, killer, done: 0 });
         let over = state.handle(Event::WorkerJoined { worker });
         drop(state);
         over.tell();
@@ -252,7 +256,7 @@ impl Over {
 ///
 /// `joined` is called each time that it has become a member.
 pub(crate) fn serve<E: Executor>(cluster: &Cluster, mut executor: E, joined: impl Fn()) {
-    while let Some((worker, tasks)) = cluster.join(executor.place()) {
+    while let Some((worker, tasks)) = cluster.join(&executor) {
         joined();
         if !attend(cluster, &mut executor, worker, &tasks) {
             return;
@@ -333,6 +337,10 @@ mod tests {
 
         fn place(&self) -> Place {
             Place::Thread { name: "mortal".into() }
+        }
+
+        fn killer(&self) -> Option<Killer> {
+            None
         }
 
         fn run(&mut self, _: &mut dyn Job) -> Ran {

@@ -1,11 +1,10 @@
 //! A job: a submitted call without its types, so that one scheduler and one
 //! kind of worker serve every task.
 
-use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use processes::Error::{Died, Io, Panicked, Protocol};
-use processes::{Task, Worker};
+use processes::{Task, Worker, message_of};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -72,7 +71,7 @@ where
     fn run_in(&mut self, worker: &mut Worker) -> Ran {
         let input = self.input.as_ref().expect("processes leave the input here");
         // Encoding and decoding are the task's own code too. The one ends before
-        // a byte is sent, the other begins when all are read: a panic in either
+        // a byte is sent, the other begins when its bytes are all read: a panic in either
         // leaves the worker ready for the next call.
         let called = self.caught(|| worker.call(&self.task, input));
         self.result = Some(match called {
@@ -118,18 +117,4 @@ impl<In, Out> Call<In, Out> {
             location: None,
         })
     }
-}
-
-/// The text of a panic's payload.
-pub(crate) fn message_of(payload: Box<dyn Any + Send>) -> String {
-    let other = match payload.downcast::<String>() {
-        Ok(text) => return *text,
-        Err(other) => other,
-    };
-    if let Some(text) = other.downcast_ref::<&str>() {
-        return (*text).to_owned();
-    }
-    // It may be anything, with a `Drop` that panics in turn.
-    std::mem::forget(other);
-    "with a payload that is no text".into()
 }

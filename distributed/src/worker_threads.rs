@@ -5,6 +5,8 @@
 //! task that aborts, or is killed, takes the whole program with it, and a task
 //! that never ends can be waited for but not stopped.
 
+use processes::Killer;
+
 use crate::Error;
 use crate::cluster::Executor;
 use crate::info::Place;
@@ -21,6 +23,10 @@ impl Executor for ThreadWorker {
     fn place(&self) -> Place {
         let name = std::thread::current().name().unwrap_or("unnamed").to_owned();
         Place::Thread { name }
+    }
+
+    fn killer(&self) -> Option<Killer> {
+        None
     }
 
     fn run(&mut self, job: &mut dyn Job) -> Ran {

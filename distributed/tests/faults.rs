@@ -3,11 +3,12 @@
 
 mod common;
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use common::{
     ABORT, ABORT_ONCE, BOMB, DEADLINE, EXIT, INCREMENT, PANIC_ON_ODD, PID, SLEEP, THROW_BOMB,
-    claim, clients, within,
+    WAIT_ONCE, claim, clients, within,
 };
 use distributed::{Client, Error, Place};
 use nix::sys::signal::{Signal, kill};
@@ -39,6 +40,10 @@ fn kill_dead(pid: Pid) {
     let _ = waitid(Id::Pid(pid), WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT);
 }
 
+fn text(path: &Path) -> String {
+    path.to_str().expect("a path in UTF-8").to_owned()
+}
+
 /// Waits for something that another thread or process brings about.
 fn eventually(what: &str, holds: impl Fn() -> bool) {
     let started = Instant::now();
@@ -53,10 +58,12 @@ fn a_task_whose_worker_is_killed_is_run_again() {
     claim();
     let client = processes(1);
     let before = pids(&client);
-    let future = client.submit(&SLEEP, 300);
-    eventually("the task runs", || client.info().running == 1);
+    let directory = tempfile::tempdir().expect("a directory for temporary files");
+    let runs = directory.path().join("runs");
+    let future = client.submit(&WAIT_ONCE, text(&runs));
+    eventually("the task runs", || runs.exists());
     kill_dead(before[0]);
-    assert_eq!(within(|| future.result()).expect("the second attempt"), 300);
+    assert_eq!(within(|| future.result()).expect("the second attempt"), 7);
     assert_ne!(pids(&client), before, "the worker was replaced");
 }
 
@@ -64,10 +71,16 @@ fn a_task_whose_worker_is_killed_is_run_again() {
 fn all_workers_killed_at_once_lose_no_task() {
     claim();
     let client = processes(4);
-    let futures = client.map(&SLEEP, vec![20; 40]);
-    eventually("all are at work", || client.info().running == 4);
+    let directory = tempfile::tempdir().expect("a directory for temporary files");
+    let files: Vec<_> = (0..40).map(|task| directory.path().join(task.to_string())).collect();
+    // Those behind the first four do not wait.
+    for file in &files[4..] {
+        std::fs::write(file, "").expect("a file");
+    }
+    let futures = client.map(&WAIT_ONCE, files.iter().map(|file| text(file)));
+    eventually("all are at work", || files.iter().all(|file| file.exists()));
     pids(&client).into_iter().for_each(kill_dead);
-    assert_eq!(within(|| client.gather(futures)).expect("all run"), vec![20; 40]);
+    assert_eq!(within(|| client.gather(futures)).expect("all run"), vec![7; 40]);
     eventually("all are replaced", || client.info().workers.len() == 4);
 }
 
@@ -114,10 +127,8 @@ fn leaving_with_any_code_is_a_death() {
 fn a_task_that_kills_one_worker_succeeds_on_the_next() {
     claim();
     let client = processes(2);
-    let file = std::env::temp_dir().join(format!("polyphony-abort-once-{}", std::process::id()));
-    std::fs::write(&file, "").expect("the directory for temporary files can be written");
-    let file = file.to_str().expect("a path in UTF-8").to_owned();
-    let value = within(|| client.submit(&ABORT_ONCE, file).result());
+    let file = tempfile::NamedTempFile::new().expect("a temporary file");
+    let value = within(|| client.submit(&ABORT_ONCE, text(file.path())).result());
     assert_eq!(value.expect("the second attempt"), 7);
 }
 

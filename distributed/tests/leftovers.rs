@@ -3,9 +3,10 @@
 
 mod common;
 
-use std::collections::BTreeSet;
 use std::fs;
 use std::time::{Duration, Instant};
+
+use nix::sys::wait::{WaitPidFlag, waitpid};
 
 use common::{ABORT, INCREMENT, SLEEP, claim, clients, within};
 
@@ -14,17 +15,12 @@ fn worker_entry() {
     claim();
 }
 
-/// Children of this process, dead ones that nobody reaped included.
-fn children() -> BTreeSet<String> {
-    let threads = fs::read_dir("/proc/self/task").expect("Linux").flatten();
-    let of_thread = |thread: fs::DirEntry| {
-        // The thread may be gone by now, and its children with it.
-        fs::read_to_string(thread.path().join("children")).unwrap_or_default()
-    };
-    threads
-        .map(of_thread)
-        .flat_map(|pids| pids.split_whitespace().map(str::to_owned).collect::<Vec<_>>())
-        .collect()
+/// A child of this process, dead or alive, if there is one.
+fn child() -> Option<String> {
+    match waitpid(None, Some(WaitPidFlag::WNOHANG)) {
+        Err(nix::errno::Errno::ECHILD) => None,
+        other => Some(format!("{other:?}")),
+    }
 }
 
 fn workers_threads() -> usize {
@@ -39,10 +35,11 @@ fn descriptors() -> usize {
 
 /// A joined thread may stand in /proc for an instant more.
 fn assert_nothing_left(when: &str, descriptors_before: usize) {
+    assert_eq!(child(), None, "{when}: no child is left, not even a zombie");
     let started = Instant::now();
     loop {
-        let left = (children(), workers_threads(), descriptors());
-        if left == (BTreeSet::new(), 0, descriptors_before) {
+        let left = (workers_threads(), descriptors());
+        if left == (0, descriptors_before) {
             return;
         }
         assert!(started.elapsed() < Duration::from_secs(10), "{when}: {left:?}");

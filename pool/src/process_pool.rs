@@ -6,8 +6,6 @@
 use std::sync::Arc;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
-use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
-use nix::unistd::Pid;
 use processes::{Error as TaskError, Task, Worker};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -30,7 +28,8 @@ use crate::{Error, ThreadPool};
 ///
 /// A task that never returns is waited for.
 ///
-/// Dropping the pool kills its workers and reaps them.
+/// Dropping the pool tells its workers that no work will come, waits until they
+/// have left, and reaps them. One that does not leave is killed.
 ///
 /// The program must call `processes::worker_entry` before it does anything
 /// else, because the workers are this program, started again. A test calls
@@ -183,9 +182,9 @@ impl ProcessPool {
 
 impl Drop for ProcessPool {
     fn drop(&mut self) {
-        for mut worker in self.idle.try_iter().flatten() {
-            worker.kill();
-        }
+        // Nobody maps, so all are idle: they leave side by side.
+        let mut workers: Vec<Worker> = self.idle.try_iter().flatten().collect();
+        workers.iter_mut().for_each(Worker::dismiss);
     }
 }
 
@@ -207,7 +206,12 @@ impl<'a> Place<'a> {
     /// Takes the worker out of its place, or a new one if it is dead. It goes
     /// back only after a conversation that ended well.
     fn worker(&mut self) -> Result<Worker, TaskError> {
-        self.worker.take().filter(is_alive).map_or_else(Worker::spawn, Ok)
+        if let Some(mut worker) = self.worker.take()
+            && worker.is_alive()
+        {
+            return Ok(worker);
+        }
+        Worker::spawn()
     }
 }
 
@@ -216,13 +220,6 @@ impl Drop for Place<'_> {
         // There are as many places as the channel holds, so this never blocks.
         let _ = self.pool.back.send(self.worker.take());
     }
-}
-
-/// Whether the process still runs; it is not reaped here.
-fn is_alive(worker: &Worker) -> bool {
-    let pid = Pid::from_raw(worker.pid().cast_signed());
-    let look = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT;
-    matches!(waitid(Id::Pid(pid), look), Ok(WaitStatus::StillAlive))
 }
 
 /// Sends inputs to a worker and waits for the outcomes.

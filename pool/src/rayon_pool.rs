@@ -13,10 +13,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
+use processes::message_of;
 use rayon::prelude::*;
 
 use crate::Error;
-use crate::slots::message_of;
 
 /// A rayon pool with the vocabulary of this crate.
 ///

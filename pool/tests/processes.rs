@@ -48,6 +48,18 @@ const WAIT: Task<Option<PathBuf>, u32> = Task::new("wait", |file| {
     process::id()
 });
 
+/// Leaves a file of this number in the directory, and waits for the other's:
+/// whether it came, while this item still ran.
+const MEET: Task<(PathBuf, u32), bool> = Task::new("meet", |(directory, number)| {
+    std::fs::write(directory.join(number.to_string()), "").expect("the directory is there");
+    let other = directory.join((1 - number).to_string());
+    let started = Instant::now();
+    while !other.exists() && started.elapsed() < DEADLINE {
+        thread::sleep(Duration::from_millis(1));
+    }
+    other.exists()
+});
+
 const NESTED: Task<u64, Vec<Option<u64>>> = Task::new("nested", |n| {
     let pool = ProcessPool::new(2).expect("workers of a worker start");
     pool.map(&CUBE, &(0..n).collect::<Vec<_>>()).expect("every item has a result")
@@ -73,7 +85,7 @@ impl Serialize for Picky {
 #[test]
 fn worker_entry() {
     let registry = Registry::new().with(&CUBE).with(&SUICIDE).with(&LEAVE).with(&PANIC);
-    let registry = registry.with(&WHO).with(&WAIT).with(&NESTED).with(&SEND);
+    let registry = registry.with(&WHO).with(&WAIT).with(&MEET).with(&NESTED).with(&SEND);
     processes::test_worker_entry("worker_entry", registry);
 }
 
@@ -270,6 +282,15 @@ fn many_callers_share_a_pool() {
             });
         }
     });
+}
+
+#[test]
+fn chunks_run_at_the_same_time() {
+    let pool = pool_of(2);
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let items = [0, 1].map(|number| (directory.path().to_owned(), number));
+    // One at a time, the first would wait in vain for the second.
+    assert_eq!(pool.map_chunked(&MEET, &items, 1).expect("they meet"), [true, true]);
 }
 
 #[test]

@@ -19,6 +19,9 @@ use processes::{
 };
 use report::work::{busy, steps};
 
+/// A process that failed, or a result that is wrong.
+type Failure = Box<dyn std::error::Error>;
+
 /// The lecture's `range(10)`.
 const RUNS: [u32; 10] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9];
 
@@ -39,7 +42,7 @@ const NOTHING: Task<(), ()> = Task::new("nothing", |()| ());
 const REFUSE: Task<u32, u32> = Task::new("refuse", |n| panic!("{n} is refused"));
 const EXIT: Task<i32, ()> = Task::new("exit", |code| std::process::exit(code));
 
-fn main() -> Result<(), Error> {
+fn main() -> Result<(), Failure> {
     processes::worker_entry(
         Registry::new().with(&DO_SOMETHING).with(&BUSY).with(&NOTHING).with(&REFUSE).with(&EXIT),
     );
@@ -53,41 +56,82 @@ fn main() -> Result<(), Error> {
     cost_of_creation()
 }
 
-fn ten_lists_of_squares() -> Result<(), Error> {
+fn ten_lists_of_squares() -> Result<(), Failure> {
     part("do_something: print, then a million squares; ten times");
-    timed("one after the other", || all(serial::map(&RUNS, do_something)))?;
-    timed("ten threads", || all(thread::map(&RUNS, do_something)))?;
-    timed("ten forked processes", || all(fork::map(&RUNS, do_something)))?;
-    timed("ten processes by re-execution", || all(reexec::map(&DO_SOMETHING, &RUNS)))?;
-    println!("A list takes under a millisecond here: to start a process for it is a loss.");
-    Ok(())
+    let expected = [(SQUARES - 1).pow(2); RUNS.len()];
+    compare(
+        &expected,
+        "a list",
+        [
+            ("one after the other", &|| all(serial::map(&RUNS, do_something))),
+            ("ten threads", &|| all(thread::map(&RUNS, do_something))),
+            ("ten forked processes", &|| all(fork::map(&RUNS, do_something))),
+            ("ten processes by re-execution", &|| all(reexec::map(&DO_SOMETHING, &RUNS))),
+        ],
+    )
 }
 
-fn ten_calibrated_tasks() -> Result<(), Error> {
+fn ten_calibrated_tasks() -> Result<(), Failure> {
     part("the same with 40 ms of arithmetic each, as long as the lecture's list in Python");
     let steps = [steps(CALIBRATED); 10];
-    timed("one after the other", || all(serial::map(&steps, |&steps| busy(steps))))?;
-    timed("ten threads", || all(thread::map(&steps, |&steps| busy(steps))))?;
-    timed("ten forked processes", || all(fork::map(&steps, |&steps| busy(steps))))?;
-    timed("ten processes by re-execution", || all(reexec::map(&BUSY, &steps)))?;
-    println!("Now all three divide the time by the number of idle cores.");
+    let expected = steps.map(busy);
+    compare(
+        &expected,
+        "a task",
+        [
+            ("one after the other", &|| all(serial::map(&steps, |&steps| busy(steps)))),
+            ("ten threads", &|| all(thread::map(&steps, |&steps| busy(steps)))),
+            ("ten forked processes", &|| all(fork::map(&steps, |&steps| busy(steps)))),
+            ("ten processes by re-execution", &|| all(reexec::map(&BUSY, &steps))),
+        ],
+    )
+}
+
+/// A model's name, and its ten results.
+type Model<'a> = (&'a str, &'a dyn Fn() -> Result<Vec<u64>, Error>);
+
+/// Times models on the same ten tasks, of which the first does them serially,
+/// and says what came of it.
+fn compare(expected: &[u64], task: &str, models: [Model<'_>; 4]) -> Result<(), Failure> {
+    let mut serial = Duration::ZERO;
+    let mut sentences = Vec::new();
+    for (name, model) in models {
+        let (results, taken) = timed(name, model)?;
+        right(name, results == expected)?;
+        if serial.is_zero() {
+            serial = taken;
+            let each = serial.as_secs_f64() * 1e3 / expected.len() as f64;
+            sentences.push(format!("{task} takes {each:.2} ms"));
+            continue;
+        }
+        let ratio = taken.as_secs_f64() / serial.as_secs_f64();
+        sentences.push(match ratio {
+            ..0.95 => format!("{name} take {ratio:.2} of the time: a gain"),
+            0.95..=1.05 => format!("{name} take as long"),
+            _ => format!("{name} take {ratio:.1} times as long: a loss"),
+        });
+    }
+    println!("So, this once: {}.", sentences.join("; "));
     Ok(())
 }
 
-fn memory_of_its_own() -> Result<(), Error> {
+fn memory_of_its_own() -> Result<(), Failure> {
     part("own copies of resources");
     let mut cell = 0;
     std::thread::scope(|scope| scope.spawn(|| cell = 7).join()).expect("it does not panic");
     println!("a thread wrote 7; its parent reads {cell}");
+    right("a thread shares memory", cell == 7)?;
     let cell = Cell::new(0);
     all(fork::map(&[7], |&x| cell.set(x)))?;
     println!("a forked child wrote 7; its parent reads {}", cell.get());
+    right("a forked child has its own memory", cell.get() == 0)?;
     let mut child = shared_memory::Resident::start(1, |bytes| bytes[0] = 7)?;
-    println!("a child wrote 7 to shared memory; its parent reads {}", child.ask(1)?[0]);
-    Ok(())
+    let read = child.ask(1)?[0];
+    println!("a child wrote 7 to shared memory; its parent reads {read}");
+    right("shared memory is shared", read == 7)
 }
 
-fn results_back() -> Result<(), Error> {
+fn results_back() -> Result<(), Failure> {
     part("a million squares back, 8 MB, from a process that is already there");
     let bytes = SQUARES as usize * 8;
     let mut expected = vec![0; bytes];
@@ -95,21 +139,22 @@ fn results_back() -> Result<(), Error> {
 
     let mut child = pipe::Resident::start(bytes, write_squares)?;
     child.ask(bytes)?; // Touches every page once.
-    let by_pipe = timed("through a pipe", || Ok(child.ask(bytes)? == expected))?;
+    let (same, _) = timed("through a pipe", || Ok(child.ask(bytes)? == expected))?;
+    right("the pipe's bytes", same)?;
     let mut child = unix_socket::Resident::start(bytes, write_squares)?;
     child.ask(bytes)?;
-    let by_socket = timed("through a Unix socket", || Ok(child.ask(bytes)? == expected))?;
+    let (same, by_socket) = timed("through a Unix socket", || Ok(child.ask(bytes)? == expected))?;
+    right("the socket's bytes", same)?;
     let mut child = shared_memory::Resident::start(bytes, write_squares)?;
     child.ask(bytes)?;
-    let by_memory = timed("in shared memory", || Ok(child.ask(bytes)? == expected))?;
-    println!(
-        "all right: {}; reading them to compare is in the time",
-        by_pipe && by_socket && by_memory
-    );
+    let (same, by_memory) = timed("in shared memory", || Ok(child.ask(bytes)? == expected))?;
+    right("the shared bytes", same)?;
+    let ratio = by_socket.as_secs_f64() / by_memory.as_secs_f64();
+    println!("All are right (comparing them is in the time). Socket over memory: {ratio:.1}.");
     Ok(())
 }
 
-fn how_it_ended() -> Result<(), Error> {
+fn how_it_ended() -> Result<(), Failure> {
     part("exit codes and signals");
     let show = |what: &str, exit: Exit| println!("{what:<36} {exit}");
     show("returned", fork::start(|| 0)?.wait());
@@ -122,25 +167,27 @@ fn how_it_ended() -> Result<(), Error> {
     Ok(())
 }
 
-fn workers() -> Result<(), Error> {
+fn workers() -> Result<(), Failure> {
     part("a worker that stays, and what it survives");
-    let mut worker = timed("started", Worker::spawn)?;
+    let (mut worker, _) = timed("started", Worker::spawn)?;
     timed("called", || worker.call(&NOTHING, &()))?;
     timed("called for a thousand items at once", || worker.call_batch(&NOTHING, &[(); 1000]))?;
     println!("{}", told(worker.call(&REFUSE, &7)));
     timed("called again, in the same process", || worker.call(&NOTHING, &()))?;
     println!("{}", told(worker.call(&EXIT, &3)));
-    Ok(())
+    right("a worker that left is dead", !worker.is_alive())
 }
 
-fn cost_of_creation() -> Result<(), Error> {
+fn cost_of_creation() -> Result<(), Failure> {
     part("ten that do nothing, started and waited for");
     timed("threads", || all(thread::map(&[(); 10], |()| ())))?;
-    timed("forked processes", || {
+    let (succeeded, _) = timed("forked processes", || {
         let mut children = (0..10).map(|_| fork::start(|| 0)).collect::<Result<Vec<_>, _>>()?;
         Ok(children.iter_mut().map(Forked::wait).filter(|exit| exit.success()).count())
     })?;
-    timed("another program", || all(spawn::map(&["true"; 10], command)))?;
+    right("ten forks that do nothing", succeeded == 10)?;
+    let (exits, _) = timed("another program", || all(spawn::map(&["true"; 10], command)))?;
+    right("ten programs that do nothing", exits.iter().all(|exit| exit.success()))?;
     timed("this program again", || all(reexec::map(&NOTHING, &[(); 10])))?;
     Ok(())
 }
@@ -158,11 +205,17 @@ fn part(title: &str) {
     println!("\n== {title}");
 }
 
-fn timed<R>(what: &str, work: impl FnOnce() -> Result<R, Error>) -> Result<R, Error> {
+fn timed<R>(what: &str, work: impl FnOnce() -> Result<R, Error>) -> Result<(R, Duration), Error> {
     let start = Instant::now();
     let result = work()?;
-    println!("{what:<36} {:>9.3} ms", start.elapsed().as_secs_f64() * 1e3);
-    Ok(result)
+    let taken = start.elapsed();
+    println!("{what:<36} {:>9.3} ms", taken.as_secs_f64() * 1e3);
+    Ok((result, taken))
+}
+
+/// A result that is wrong ends the program, and not with success.
+fn right(what: &str, right: bool) -> Result<(), Failure> {
+    if right { Ok(()) } else { Err(format!("wrong: {what}").into()) }
 }
 
 fn all<R>(results: Vec<Result<R, Error>>) -> Result<Vec<R>, Error> {

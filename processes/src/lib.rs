@@ -63,6 +63,8 @@
 //! | [`Task`], [`Registry`] | a function with a name; the names of a program |
 //! | [`worker_entry`], [`test_worker_entry`] | where a worker begins, and the guard against a fork bomb |
 //! | [`Worker`] | the parent's handle: call, batch, kill, drop |
+//! | [`Killer`] | ends a worker from another thread, in the middle of a call |
+//! | [`message_of`] | what a caught panic said |
 //! | [`Error`] | what can go wrong between them, and which of them is at fault |
 //! | `wire`, `reply`, `serve` | frames, what a reply says, the worker's loop (private) |
 //!
@@ -113,7 +115,8 @@ mod worker;
 
 pub use entry::{WORKER_NAME, test_worker_entry, worker_entry};
 pub use error::{Error, Side};
+pub use panics::message_of;
 pub use squares::{squares, write_squares};
 pub use status::Exit;
 pub use task::{Registry, Task};
-pub use worker::Worker;
+pub use worker::{Killer, Worker};

@@ -13,14 +13,30 @@ pub(crate) struct Panic {
     pub(crate) location: Option<String>,
 }
 
+/// What a caught panic said, if it said it in text, as `panic!` does; uses the
+/// payload up without letting it panic again.
+///
+/// ```
+/// let payload = std::panic::catch_unwind(|| panic!("no {}", 7)).expect_err("it panics");
+/// assert_eq!(processes::message_of(payload), "no 7");
+/// ```
+pub fn message_of(payload: Box<dyn Any + Send>) -> String {
+    let text = payload.downcast_ref::<&str>().map(ToString::to_string);
+    let message = text
+        .or_else(|| payload.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "with a payload that is no text".into());
+    // A payload may panic when it is dropped, and so may what that throws:
+    // the first is caught, the second leaked, and the caller lives on.
+    if let Err(again) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
+        std::mem::forget(again);
+    }
+    message
+}
+
 impl Panic {
     /// What a payload tells: the message.
-    pub(crate) fn from_payload(payload: &(dyn Any + Send)) -> Self {
-        let text = payload.downcast_ref::<&str>().map(ToString::to_string);
-        let message = text
-            .or_else(|| payload.downcast_ref::<String>().cloned())
-            .unwrap_or_else(|| "with a payload that is no text".into());
-        Self { message, location: None }
+    pub(crate) fn from_payload(payload: Box<dyn Any + Send>) -> Self {
+        Self { message: message_of(payload), location: None }
     }
 
     /// The error of the task in which it happened.
@@ -60,5 +76,30 @@ pub(crate) fn catch<R>(work: impl FnOnce() -> R) -> Result<R, Panic> {
     let outer = CAUGHT.replace(true);
     let result = catch_unwind(AssertUnwindSafe(work));
     CAUGHT.set(outer);
-    result.map_err(|payload| Panic { location: LOCATION.take(), ..Panic::from_payload(&*payload) })
+    result.map_err(|payload| {
+        // Before the payload is dropped, which may panic in another place.
+        let location = LOCATION.take();
+        Panic { location, ..Panic::from_payload(payload) }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::panic::panic_any;
+
+    use super::*;
+
+    #[test]
+    fn a_payload_that_is_no_text_and_panics_when_dropped() {
+        struct Bomb;
+        impl Drop for Bomb {
+            fn drop(&mut self) {
+                panic_any(7);
+            }
+        }
+        let payload = catch_unwind(|| panic_any(Bomb)).expect_err("it panics");
+        assert_eq!(message_of(payload), "with a payload that is no text");
+        let panic = catch(|| panic_any(Bomb)).expect_err("it panics");
+        assert_eq!(panic.message, "with a payload that is no text");
+    }
 }

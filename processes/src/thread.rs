@@ -8,7 +8,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::{Builder, JoinHandle, scope};
 
 use crate::error::{Error, cannot};
-use crate::panics::Panic;
+use crate::panics::{Panic, message_of};
 use crate::resident;
 
 /// Applies `f` to each item in a thread of its own, and joins them all.
@@ -30,9 +30,9 @@ where
             .into_iter()
             .map(|thread| {
                 let thread = thread.map_err(|e| Error::Spawn(Arc::new(e)))?;
-                thread.join().map_err(|payload| {
-                    Panic::from_payload(&*payload).of(std::any::type_name::<F>())
-                })
+                thread
+                    .join()
+                    .map_err(|payload| Panic::from_payload(payload).of(std::any::type_name::<F>()))
             })
             .collect()
     })
@@ -96,7 +96,7 @@ impl Resident {
     fn lost(&mut self) -> Error {
         let payload = self.thread.take().and_then(|thread| thread.join().err());
         match payload {
-            Some(payload) => Panic::from_payload(&*payload).of("produce"),
+            Some(payload) => Panic::from_payload(payload).of("produce"),
             None => cannot("ask a thread")(std::io::Error::from(std::io::ErrorKind::BrokenPipe)),
         }
     }
@@ -106,6 +106,8 @@ impl Drop for Resident {
     fn drop(&mut self) {
         // Without requests the thread ends; a panic of it was told by `ask`.
         self.requests.take();
-        let _ = self.thread.take().map(JoinHandle::join);
+        if let Some(Err(payload)) = self.thread.take().map(JoinHandle::join) {
+            message_of(payload);
+        }
     }
 }

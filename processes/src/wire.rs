@@ -4,7 +4,8 @@
 //! frame    = length (4 bytes, little endian) body
 //! request  = Request { task, items } then so many items
 //! item     = length (4 bytes, little endian) postcard value
-//! replies  = so many items, each a Reply and, after Done, the output
+//! reply    = Reply and, after Done, the output
+//! replies  = one or more frames of items, each a reply: as many as the request has
 //! goodbye  = an empty request
 //! ```
 //!
@@ -24,7 +25,7 @@ use serde::{Deserialize, Serialize};
 pub(crate) const LIMIT: usize = 256 << 20;
 
 /// Changes whenever a frame's meaning does.
-const PROTOCOL: u32 = 1;
+const PROTOCOL: u32 = 2;
 
 /// How much is read at once; small frames arrive whole in one system call.
 const CHUNK: usize = 64 << 10;
@@ -125,6 +126,11 @@ impl Frame {
         &mut self.0
     }
 
+    /// The body, to be appended to.
+    pub(crate) fn body_mut(&mut self) -> &mut Vec<u8> {
+        &mut self.0
+    }
+
     /// The length of the body so far.
     pub(crate) fn body(&self) -> usize {
         self.0.len().saturating_sub(4)
@@ -154,30 +160,14 @@ impl Connection {
     /// whenever it has passed without progress.
     ///
     /// # Errors
-    /// Of the socket; `BrokenPipe` once nobody is at the other end.
+    /// Of the socket; `BrokenPipe` once nobody is at the other end;
+    /// `InvalidInput`, and nothing is sent, for a body above [`LIMIT`].
     pub(crate) fn send(
         &mut self,
         frame: &mut Frame,
-        mut alive: impl FnMut() -> bool,
+        alive: impl FnMut() -> bool,
     ) -> io::Result<()> {
-        let length = u32::try_from(frame.body())
-            .ok()
-            .filter(|length| *length as usize <= LIMIT)
-            .ok_or_else(|| io::Error::new(ErrorKind::InvalidInput, "a frame above the limit"))?;
-        frame.0[..4].copy_from_slice(&length.to_le_bytes());
-        let mut left = &frame.0[..];
-        while !left.is_empty() {
-            match self.stream.write(left) {
-                Ok(written) => left = &left[written..],
-                Err(e) if e.kind() == ErrorKind::Interrupted => {}
-                Err(e) if e.kind() == ErrorKind::WouldBlock && alive() => {}
-                Err(e) if e.kind() == ErrorKind::WouldBlock => {
-                    return Err(ErrorKind::BrokenPipe.into());
-                }
-                Err(e) => return Err(e),
-            }
-        }
-        Ok(())
+        send(&self.stream, frame, alive)
     }
 
     /// Receives the body of the next frame; `None` if the other end is gone,
@@ -231,6 +221,36 @@ impl Connection {
         Ok(true)
     }
 }
+
+/// Sends a frame through one end of a socket, while somebody may be looking at
+/// what was received there; see [`Connection::send`].
+pub(crate) fn send(
+    mut stream: &UnixStream,
+    frame: &mut Frame,
+    mut alive: impl FnMut() -> bool,
+) -> io::Result<()> {
+    let length = u32::try_from(frame.body())
+        .ok()
+        .filter(|length| *length as usize <= LIMIT)
+        .ok_or_else(|| io::Error::new(ErrorKind::InvalidInput, "a frame above the limit"))?;
+    frame.0[..4].copy_from_slice(&length.to_le_bytes());
+    let mut left = &frame.0[..];
+    while !left.is_empty() {
+        match stream.write(left) {
+            Ok(written) => left = &left[written..],
+            Err(e) if e.kind() == ErrorKind::Interrupted => {}
+            Err(e) if e.kind() == ErrorKind::WouldBlock && alive() => {}
+            Err(e) if e.kind() == ErrorKind::WouldBlock => {
+                return Err(ErrorKind::BrokenPipe.into());
+            }
+            Err(e) => return Err(e),
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod properties;
 
 #[cfg(test)]
 mod tests {

@@ -1,11 +1,13 @@
 //! The parent's side: a process of our own that runs tasks.
 
+use std::any::Any;
 use std::io::{self, ErrorKind};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::process::{Child, Command, Stdio};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, killpg};
@@ -44,12 +46,37 @@ const FAREWELL: Duration = Duration::from_millis(50);
 #[derive(Debug)]
 pub struct Worker {
     child: Child,
+    killer: Killer,
     connection: Connection,
     frame: Frame,
     /// How it ended, once it has: by then it is reaped.
     exit: Option<Exit>,
     /// Whether it has been asked to leave.
     dismissed: bool,
+}
+
+/// Ends a worker from another thread, in the middle of whatever it does.
+///
+/// Whoever waits for the worker's answer then hears of its death. Once the
+/// worker has ended, this does nothing: its number may be another process's.
+#[derive(Clone, Debug)]
+pub struct Killer(Arc<Mutex<Option<Pid>>>);
+
+impl Killer {
+    /// Kills the worker and all that its tasks started; its owner reaps it.
+    pub fn kill(&self) {
+        if let Some(pid) = *self.target() {
+            // It leads a group of its own, of the same number. An error says
+            // that it has died in this very instant.
+            let _ = killpg(pid, Signal::SIGKILL);
+        }
+    }
+
+    /// The worker, until just before it is reaped: who holds the lock holds
+    /// the number too.
+    fn target(&self) -> MutexGuard<'_, Option<Pid>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Worker {
@@ -105,8 +132,9 @@ impl Worker {
         outputs.pop().expect("there is one output for each input")
     }
 
-    /// Runs a task on each input, in order, with one frame each way; an input
-    /// that fails does not stop the others.
+    /// Runs a task on each input, in order, with one frame each way (more only
+    /// for outputs above 256 MiB in all); an input that fails does not stop the
+    /// others.
     ///
     /// # Errors
     /// When no input has an answer: the worker died, or the inputs could not
@@ -125,6 +153,17 @@ impl Worker {
         }
         self.send(task, inputs)?;
         self.receive(task, inputs.len())
+    }
+
+    /// Whether its process still runs. A dead one is told of by the next call
+    /// as well, but to be told here costs no task.
+    pub fn is_alive(&mut self) -> bool {
+        self.exit.is_none() && runs(&self.child)
+    }
+
+    /// What ends it from another thread, while this one is in a call.
+    pub fn killer(&self) -> Killer {
+        self.killer.clone()
     }
 
     /// Kills the worker and all that its tasks started, and reaps it.
@@ -170,7 +209,7 @@ impl Worker {
         if let Some(exit) = self.exit {
             return Err(Error::Died { pid: self.pid(), task, exit });
         }
-        let child = &mut self.child;
+        let child = &self.child;
         let sent = self.connection.send(&mut self.frame, || runs(child));
         sent.map_err(|e| self.lost(task, e))
     }
@@ -182,23 +221,23 @@ impl Worker {
         items: usize,
     ) -> Result<Vec<Result<Out, Error>>, Error> {
         let task = task.name();
-        let child = &mut self.child;
-        let why = match self.connection.receive(|| runs(child)) {
-            Ok(Some(mut replies)) => {
-                let outputs: Option<Vec<_>> = (0..items)
-                    .map(|_| reply::output(task, wire::take_item(&mut replies)?))
-                    .collect();
-                match outputs {
-                    Some(outputs) if replies.is_empty() => return Ok(outputs),
-                    _ => "its replies do not answer the request".into(),
-                }
-            }
-            Ok(None) => return Err(self.lost(task, ErrorKind::BrokenPipe.into())),
-            Err(e) if e.kind() == ErrorKind::InvalidData => e.to_string(),
-            Err(e) => return Err(self.lost(task, e)),
-        };
-        self.end();
-        Err(Error::Protocol { pid: self.pid(), why })
+        let mut heard = Heard::new(items);
+        while heard.count < items {
+            let child = &self.child;
+            let why = match self.connection.receive(|| runs(child)) {
+                Ok(Some(replies)) if heard.hear(task, replies).is_some() => continue,
+                Ok(Some(_)) => "its replies do not answer the request".into(),
+                Ok(None) => return Err(self.lost(task, ErrorKind::BrokenPipe.into())),
+                Err(e) if e.kind() == ErrorKind::InvalidData => e.to_string(),
+                Err(e) => return Err(self.lost(task, e)),
+            };
+            self.end();
+            return Err(Error::Protocol { pid: self.pid(), why });
+        }
+        match heard.panicked {
+            None => Ok(heard.outputs),
+            Some(payload) => resume_unwind(payload),
+        }
     }
 
     /// Starts the process; it has yet to greet.
@@ -219,8 +258,10 @@ impl Worker {
             command.stdout(Stdio::null());
         }
         let child = command.spawn().map_err(spawn)?;
+        let leader = Pid::from_raw(child.id().cast_signed());
         let mut worker = Self {
             child,
+            killer: Killer(Arc::new(Mutex::new(Some(leader)))),
             connection: Connection::new(ours),
             frame: Frame::default(),
             exit: None,
@@ -237,7 +278,7 @@ impl Worker {
     pub(crate) fn greet(&mut self, watchdog: bool) -> Result<(), Error> {
         let pid = self.pid();
         let started = Instant::now();
-        let child = &mut self.child;
+        let child = &self.child;
         let hello = self.connection.receive(|| started.elapsed() < GREETING && runs(child));
         let why = match hello {
             Ok(Some(hello)) => {
@@ -282,8 +323,10 @@ impl Worker {
         if let Some(exit) = self.exit {
             return exit;
         }
-        // Before `wait`: afterwards the number may belong to somebody else.
-        let _ = killpg(Pid::from_raw(self.child.id().cast_signed()), Signal::SIGKILL);
+        // Before `wait`: afterwards the number may belong to somebody else, and
+        // other killers must not know it any more.
+        self.killer.kill();
+        *self.killer.target() = None;
         let exit = self.child.wait().map_or(Exit::Unknown, Exit::from);
         self.exit = Some(exit);
         exit
@@ -303,8 +346,40 @@ impl Drop for Worker {
     }
 }
 
+/// What has come so far of the replies to one request.
+struct Heard<Out> {
+    expected: usize,
+    count: usize,
+    outputs: Vec<Result<Out, Error>>,
+    /// Of a `Deserialize`: it goes on once all replies are read, or the next
+    /// call would take those that are left for its own.
+    panicked: Option<Box<dyn Any + Send>>,
+}
+
+impl<Out: DeserializeOwned> Heard<Out> {
+    fn new(expected: usize) -> Self {
+        Self { expected, count: 0, outputs: Vec::with_capacity(expected), panicked: None }
+    }
+
+    /// Reads a frame of replies; `None` if they do not answer the request.
+    fn hear(&mut self, task: &'static str, mut replies: &[u8]) -> Option<()> {
+        let before = self.count;
+        while !replies.is_empty() && self.count < self.expected {
+            let reply = wire::take_item(&mut replies)?;
+            self.count += 1;
+            if self.panicked.is_none() {
+                match catch_unwind(AssertUnwindSafe(|| reply::output(task, reply))) {
+                    Ok(output) => self.outputs.push(output?),
+                    Err(payload) => self.panicked = Some(payload),
+                }
+            }
+        }
+        (replies.is_empty() && self.count > before).then_some(())
+    }
+}
+
 /// Whether the process still runs. Does not reap it: `end` must, after its group.
-fn runs(child: &mut Child) -> bool {
+fn runs(child: &Child) -> bool {
     use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
     let pid = Pid::from_raw(child.id().cast_signed());
     let flags = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT;

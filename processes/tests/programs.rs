@@ -5,20 +5,30 @@
 //! are the plain `main` of a program or an example, and a bench.
 
 use std::env;
-use std::fs;
-use std::io::{BufRead, BufReader};
+use std::fs::{self, OpenOptions};
+use std::io::{BufRead, BufReader, Write};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::CommandExt;
+use std::path::Path;
 use std::process::{Child, Command, ExitCode, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use libtest_mimic::{Arguments, Trial};
-use nix::sys::signal::{Signal, killpg};
+use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::Pid;
 use processes::{Error, Registry, Task, Worker};
 use report::suite::{Scale, Suite, Workload, repeat};
 
 /// How long anything here may take before it counts as hanging.
 const DEADLINE: Duration = Duration::from_secs(30);
+
+/// How many processes a program may start, itself included. What is started
+/// beyond that aborts, so that a fork bomb, which is what these tests are there
+/// to see coming, goes out by itself.
+const BUDGET: u64 = 40;
+
+/// Names the file in which each process of a program leaves a byte.
+const STARTED: &str = "PROCESSES_TEST_STARTED";
 
 /// Names the program that this process is.
 const PROGRAM: &str = "PROCESSES_TEST_PROGRAM";
@@ -35,12 +45,22 @@ fn registry() -> Registry {
 }
 
 fn main() -> ExitCode {
+    if let Some(file) = env::var_os(STARTED) {
+        let mut started = OpenOptions::new().append(true).open(file).expect("the harness made it");
+        started.write_all(b".").expect("a byte");
+        if started.metadata().expect("a length").len() > BUDGET {
+            eprintln!("more than {BUDGET} processes were started");
+            std::process::abort();
+        }
+    }
     match env::var(PROGRAM).as_deref() {
         Ok("claims") => {
             processes::worker_entry(registry());
             double()
         }
         Ok("never_claims") => double(),
+        Ok("fork_bomb") => fork_bomb(),
+        Ok("hangs") => hangs(),
         // The workers, which have no argument, miss the entry.
         Ok("claims_in_the_parent_only") => {
             if env::args().len() > 1 {
@@ -98,6 +118,11 @@ fn trials() -> Vec<Trial> {
             let output = run("bench_that_never_claims", &["--test"]);
             told(&output, false, "has not claimed the worker entry");
         }),
+        trial("a_fork_bomb_goes_out", a_fork_bomb_goes_out),
+        trial("a_program_that_hangs_is_ended_with_all_it_started", || {
+            let output = run_for(Duration::from_millis(500), "hangs", &[]);
+            assert!(!output.status.success(), "{}", output.status);
+        }),
         trial("workers_do_not_outlive_a_killed_parent", workers_do_not_outlive_a_killed_parent),
     ]
 }
@@ -114,6 +139,28 @@ fn double() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// What the guard prevents: a program that starts itself before anything else,
+/// twice, each in a group of its own.
+fn fork_bomb() -> ExitCode {
+    let start = || Command::new("/proc/self/exe").process_group(0).spawn().expect("a process");
+    for mut child in [start(), start()] {
+        let _ = child.wait();
+    }
+    ExitCode::SUCCESS
+}
+
+/// A program whose child, in a group of its own, holds its output open.
+fn hangs() -> ExitCode {
+    let mut child = Command::new("sleep").arg("60").process_group(0).spawn().expect("a process");
+    let _ = child.wait();
+    ExitCode::SUCCESS
+}
+
+fn a_fork_bomb_goes_out() {
+    let output = run("fork_bomb", &[]);
+    told(&output, true, "processes were started");
 }
 
 /// A bench that needs a worker.
@@ -179,24 +226,52 @@ fn program(name: &str, arguments: &[&str]) -> Command {
     command
 }
 
-/// Runs a program to its end. Were it a fork bomb, it would be ended with all
-/// that it started.
+/// Runs a program to its end. If it has none by the deadline, it is ended with
+/// all that it started, and that is a finite number.
 fn run(name: &str, arguments: &[&str]) -> Output {
+    run_for(DEADLINE, name, arguments)
+}
+
+fn run_for(deadline: Duration, name: &str, arguments: &[&str]) -> Output {
+    let started = tempfile::NamedTempFile::new().expect("a temporary file");
     let mut command = program(name, arguments);
-    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    command.env(STARTED, started.path()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let child = command.spawn().expect("a program");
-    let pid = Pid::from_raw(child.id().cast_signed());
+    let path = started.path();
     let (done, ended) = std::sync::mpsc::channel::<()>();
     std::thread::scope(|scope| {
         scope.spawn(move || {
-            if ended.recv_timeout(DEADLINE) == Err(std::sync::mpsc::RecvTimeoutError::Timeout) {
-                let _ = killpg(pid, Signal::SIGKILL);
+            if ended.recv_timeout(deadline) == Err(std::sync::mpsc::RecvTimeoutError::Timeout) {
+                kill_all(path);
             }
         });
         let output = child.wait_with_output().expect("a status");
         drop(done);
         output
     })
+}
+
+/// Kills every process that has this file for its budget: it inherits the
+/// variable, whoever its parent is by now and whatever its group.
+fn kill_all(started: &Path) {
+    let mark = [STARTED.as_bytes(), b"=", started.as_os_str().as_bytes()].concat();
+    let belongs = |pid: &u32| {
+        fs::read(format!("/proc/{pid}/environ"))
+            .is_ok_and(|environment| environment.split(|byte| *byte == 0).any(|v| v == mark))
+    };
+    loop {
+        let processes = fs::read_dir("/proc").expect("Linux").flatten();
+        let pids = processes.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+        // A dead one has no environment.
+        let alive: Vec<u32> = pids.filter(belongs).collect();
+        if alive.is_empty() {
+            return;
+        }
+        for pid in alive {
+            let _ = kill(Pid::from_raw(pid.cast_signed()), Signal::SIGKILL);
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
 }
 
 /// Checks whether a program succeeded, and what it said on the way.

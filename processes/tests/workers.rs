@@ -218,6 +218,42 @@ fn what_is_too_large_is_refused_on_either_side_and_the_worker_lives_on() {
 }
 
 #[test]
+fn outputs_that_are_too_large_together_come_one_after_the_other() {
+    const HALF_AND_MORE: usize = 130 << 20;
+    let mut worker = worker();
+    let outputs = worker.call_batch(&TEXT, &[3, HALF_AND_MORE, HALF_AND_MORE, 5]);
+    let lengths: Result<Vec<_>, _> =
+        outputs.expect("answers").into_iter().map(|output| output.map(|text| text.len())).collect();
+    assert_eq!(lengths.expect("all"), [3, HALF_AND_MORE, HALF_AND_MORE, 5]);
+    assert_eq!(worker.call(&DOUBLE, &2).expect("a double"), 4);
+}
+
+#[test]
+fn a_killer_ends_a_call_and_leaves_the_reaped_alone() {
+    let mut worker = worker();
+    assert!(worker.is_alive());
+    let killer = worker.killer();
+    let from_outside = killer.clone();
+    let thread = std::thread::spawn(move || {
+        std::thread::sleep(Duration::from_millis(50));
+        from_outside.kill();
+    });
+    let died = worker.call(&SLEEP, &Duration::from_secs(60)).expect_err("a death");
+    assert!(matches!(died, Error::Died { exit: Exit::Killed(9), .. }), "{died:?}");
+    assert!(!worker.is_alive());
+    thread.join().expect("a thread");
+    killer.kill();
+}
+
+#[test]
+fn an_output_that_panics_when_it_is_decoded_leaves_the_worker_ready() {
+    let mut worker = worker();
+    let call = || worker.call_batch(&GIVE_FICKLE, &[0, 3, 0]);
+    assert!(std::panic::catch_unwind(std::panic::AssertUnwindSafe(call)).is_err());
+    assert_eq!(worker.call(&DOUBLE, &2).expect("a double"), 4);
+}
+
+#[test]
 fn a_task_finds_standard_input_empty() {
     assert_eq!(worker().call(&STDIN, &()).expect("its end"), 0);
 }

@@ -76,9 +76,7 @@ def busy_processes(microseconds: int) -> Operation:
         return ends
 
     def answer(ends: Sequence[int]) -> str:
-        if len(ends) != TASKS_OF_BUSY or len(set(ends)) != 1:
-            return f"{len(ends)} results, {len(set(ends))} different"
-        return f"{steps} steps end at {ends[0]}"
+        return "; ".join(f"{steps} steps end at {end}" for end in ends)
 
     return Operation(run, answer=answer, close=client.close)
 

@@ -77,9 +77,9 @@ def ten_times(
     model: Model,
     function: Callable[[int], int],
     argument: int,
-    answer: Callable[[int], str],
+    answer: Callable[[Results], str],
 ) -> Operation:
-    """Ten runs of a function; the answer is the result that all of them had."""
+    """Ten runs of a function, and what is said of their results."""
 
     def prepare() -> Results:
         results: Results = FORK.Array("Q", len(RUNS), lock=False)
@@ -89,25 +89,20 @@ def ten_times(
         model(function, argument, results)
         return results
 
-    def one_answer(results: Results) -> str:
-        distinct = set(results)
-        if len(distinct) != 1:
-            return f"the runs disagree: {sorted(distinct)}"
-        return answer(distinct.pop())
-
-    return Operation(run=run, prepare=prepare, answer=one_answer)
+    return Operation(run=run, prepare=prepare, answer=answer)
 
 
 def squares(model: Model) -> Callable[[int], Operation]:
     """The parameter is the length of a list."""
 
+    def answer(lasts: Results) -> str:
+        distinct = set(lasts)
+        if len(distinct) != 1:
+            return f"the lists disagree: {sorted(distinct)}"
+        return f"{len(lasts)} lists end at {distinct.pop()}"
+
     def operation(m: int) -> Operation:
-        return ten_times(
-            model,
-            do_something_in_python,
-            m,
-            lambda last: f"{len(RUNS)} lists end at {last}",
-        )
+        return ten_times(model, do_something_in_python, m, answer)
 
     return operation
 
@@ -117,7 +112,11 @@ def calibrated(model: Model) -> Callable[[int], Operation]:
 
     def operation(microseconds: int) -> Operation:
         steps = steps_for(microseconds / 1e6)
-        return ten_times(model, busy, steps, lambda end: f"{steps} steps end at {end}")
+
+        def answer(ends: Results) -> str:
+            return "; ".join(f"{steps} steps end at {end}" for end in ends)
+
+        return ten_times(model, busy, steps, answer)
 
     return operation
 

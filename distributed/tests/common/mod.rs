@@ -51,6 +51,15 @@ pub(crate) const ABORT_ONCE: Task<String, u64> = Task::new("abort_once", |file| 
     7
 });
 
+/// Makes the file, to say that it runs, and waits to be killed; where the file
+/// is there already, this is another attempt, and ends.
+pub(crate) const WAIT_ONCE: Task<String, u64> = Task::new("wait_once", |file| {
+    if std::fs::File::create_new(file).is_ok() {
+        std::thread::sleep(DEADLINE);
+    }
+    7
+});
+
 /// The process that it runs in.
 pub(crate) const PID: Task<(), u32> = Task::new("pid", |()| std::process::id());
 
@@ -94,6 +103,7 @@ pub(crate) fn claim() {
         .with(&ABORT)
         .with(&EXIT)
         .with(&ABORT_ONCE)
+        .with(&WAIT_ONCE)
         .with(&PID)
         .with(&REFUSES)
         .with(&BOMB);

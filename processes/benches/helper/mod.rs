@@ -3,19 +3,25 @@
 //! `fork` is safe only in a process with one thread, and its cost grows with
 //! the memory of the process that calls it. The bench has threads by the time
 //! it measures, and memory of its own; a helper is a fresh worker with neither.
+//! Whatever a workload does to its helper, such as pinning it to a core, ends
+//! with it.
 
 use std::cell::RefCell;
+use std::fs;
 use std::hint::black_box;
 use std::process::Command;
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
+use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
 use nix::sys::prctl::set_thp_disable;
+use nix::unistd::Pid;
 use processes::fork::{self, Forked};
 use processes::{
-    Error, Registry, Task, Worker, pipe, reexec, shared_memory, spawn, squares, unix_socket,
-    write_squares,
+    Error, Registry, Task, Worker, pipe, reexec, shared_memory, spawn, squares, thread,
+    unix_socket, write_squares,
 };
-use report::suite::{Routine, timed};
+use report::suite::{Routine, refused, timed};
 use report::work::busy;
 use serde::de::DeserializeOwned;
 
@@ -47,21 +53,22 @@ pub(crate) const SPAWN_NOTHING: Task<Job, Measured<u64>> =
 pub(crate) const REEXEC_NOTHING: Task<Job, Measured<u64>> =
     Task::new("reexec_nothing", |(n, iterations)| time(iterations, || reexec_nothing(n)));
 
+pub(crate) const THREAD: Task<Job, Measured<u64>> = Task::new("thread", |(bytes, iterations)| {
+    let mut child = apart(|| thread::Resident::start(bytes as usize, write_squares))?;
+    measure(iterations, |clock| clock.time(|| child.ask(bytes as usize)).map(sum))
+});
 pub(crate) const PIPE: Task<Job, Measured<u64>> = Task::new("pipe", |(bytes, iterations)| {
-    let mut child =
-        pipe::Resident::start(bytes as usize, write_squares).map_err(|e| e.to_string())?;
+    let mut child = apart(|| pipe::Resident::start(bytes as usize, write_squares))?;
     measure(iterations, |clock| clock.time(|| child.ask(bytes as usize)).map(sum))
 });
 pub(crate) const UNIX_SOCKET: Task<Job, Measured<u64>> =
     Task::new("unix_socket", |(bytes, iterations)| {
-        let mut child = unix_socket::Resident::start(bytes as usize, write_squares)
-            .map_err(|e| e.to_string())?;
+        let mut child = apart(|| unix_socket::Resident::start(bytes as usize, write_squares))?;
         measure(iterations, |clock| clock.time(|| child.ask(bytes as usize)).map(sum))
     });
 pub(crate) const SHARED_MEMORY: Task<Job, Measured<u64>> =
     Task::new("shared_memory", |(bytes, iterations)| {
-        let mut child = shared_memory::Resident::start(bytes as usize, write_squares)
-            .map_err(|e| e.to_string())?;
+        let mut child = apart(|| shared_memory::Resident::start(bytes as usize, write_squares))?;
         measure(iterations, |clock| clock.time(|| child.ask(bytes as usize)).map(sum))
     });
 
@@ -87,6 +94,7 @@ pub(crate) fn registry() -> Registry {
         .with(&FORK_NOTHING)
         .with(&SPAWN_NOTHING)
         .with(&REEXEC_NOTHING)
+        .with(&THREAD)
         .with(&PIPE)
         .with(&UNIX_SOCKET)
         .with(&SHARED_MEMORY)
@@ -98,7 +106,7 @@ pub(crate) fn in_helper<Out>(task: Task<Job, Measured<Out>>, parameter: u64) -> 
 where
     Out: DeserializeOwned + 'static,
 {
-    in_helper_that_holds(0, task, parameter)
+    timed_in(helper(), task, parameter)
 }
 
 /// The same in a helper that holds so many MiB.
@@ -110,13 +118,81 @@ pub(crate) fn in_helper_that_holds<Out>(
 where
     Out: DeserializeOwned + 'static,
 {
-    let mut helper = Worker::spawn_single_threaded().unwrap_or_else(|e| panic!("{e}"));
+    match available_mebibytes() {
+        Some(available) if available < mebibytes + RESERVE => {
+            refused(format!("{available} MiB of memory are available"))
+        }
+        // A system that does not say what it has may be asked for it.
+        _ => {}
+    }
+    let mut helper = helper();
     helper.call(&HOLD, &mebibytes).unwrap_or_else(|e| panic!("{e}"));
+    timed_in(helper, task, parameter)
+}
+
+/// MiB that a helper's memory must leave to everybody else.
+const RESERVE: u64 = 256;
+
+/// What can be had without swapping, as the kernel estimates it.
+fn available_mebibytes() -> Option<u64> {
+    let meminfo = fs::read_to_string("/proc/meminfo").ok()?;
+    let line = meminfo.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
+    Some(line.trim().strip_suffix(" kB")?.parse::<u64>().ok()? / 1024)
+}
+
+fn helper() -> Worker {
+    Worker::spawn_single_threaded().unwrap_or_else(|e| panic!("{e}"))
+}
+
+fn timed_in<Out>(mut helper: Worker, task: Task<Job, Measured<Out>>, parameter: u64) -> Routine<Out>
+where
+    Out: DeserializeOwned + 'static,
+{
     timed(move |iterations| {
         let (nanoseconds, results) =
             helper.call(&task, &(parameter, iterations)).map_err(|e| e.to_string())??;
         Ok((Duration::from_nanos(nanoseconds), results))
     })
+}
+
+/// Starts a child, process or thread, on one core and leaves this thread on
+/// another, where the machine has two: else the figures show where the
+/// scheduler happened to put them. A child begins where its parent is.
+fn apart<C>(start: impl FnOnce() -> Result<C, Error>) -> Result<C, String> {
+    static CORES: OnceLock<Option<(usize, usize)>> = OnceLock::new();
+    // Asked once, for the answer is narrower afterwards.
+    let cores = *CORES.get_or_init(two_cores);
+    if let Some((_, childs)) = cores {
+        pin(childs)?;
+    }
+    let child = start().map_err(|e| e.to_string())?;
+    if let Some((own, _)) = cores {
+        pin(own)?;
+    }
+    Ok(child)
+}
+
+/// Two processors that this process may use and that are not two threads of
+/// one core.
+fn two_cores() -> Option<(usize, usize)> {
+    let allowed = sched_getaffinity(Pid::from_raw(0)).ok()?;
+    let mut allowed = (0..CpuSet::count()).filter(|cpu| allowed.is_set(*cpu).unwrap_or(false));
+    let first = allowed.next()?;
+    let core_of = |cpu: usize| {
+        let path = format!("/sys/devices/system/cpu/cpu{cpu}/topology/thread_siblings_list");
+        // Where the system does not tell, each is taken for a core of its own.
+        fs::read_to_string(path).unwrap_or_else(|_| cpu.to_string())
+    };
+    let core = core_of(first);
+    allowed.find(|cpu| core_of(*cpu) != core).map(|second| (first, second))
+}
+
+/// Keeps this thread, and what it starts from now on, on one processor.
+fn pin(cpu: usize) -> Result<(), String> {
+    let mut only = CpuSet::new();
+    only.set(cpu)
+        .and_then(|()| sched_setaffinity(Pid::from_raw(0), &only))
+        .map_err(|e| format!("cannot pin to processor {cpu}: {e}"))
 }
 
 /// The time that the timed parts of an iteration take.
