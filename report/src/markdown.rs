@@ -160,7 +160,7 @@ fn where_python_wins(out: &mut String, comparison: &Comparison) {
     let lines: Vec<String> = beaten
         .map(|(table, Beaten { parameter, python, rust, ratio })| {
             format!(
-                "- [{}](#{}) at {} {}: `{python}` takes {} of `{rust}`, the fastest in Rust\n",
+                "- [{}](#{}) at {} {}: `{python}` takes {} the time of `{rust}`, the fastest in Rust\n",
                 table.group,
                 anchor(&table.group),
                 count(parameter),
