@@ -61,6 +61,9 @@ pub struct Table {
     pub source: Source,
     /// The columns.
     pub parameters: Vec<u64>,
+    /// Columns that are not of the table's run but of an earlier one, which the
+    /// table's run has not come to: parameter and run.
+    pub earlier: Vec<(u64, String)>,
     /// The models that were tried, the baseline first.
     pub rows: Vec<Row>,
     /// What became of its claims.
@@ -187,7 +190,10 @@ pub fn read(root: &Path, runs: Vec<Run>, topics: &[String]) -> io::Result<Compar
     }
     let used = |run: &Run| {
         let mut tables = sections.iter().flat_map(|section| &section.tables);
-        tables.any(|table| table.source == Source::Interleaved(run.id.clone()))
+        tables.any(|table| {
+            table.source == Source::Interleaved(run.id.clone())
+                || table.earlier.iter().any(|(_, id)| *id == run.id)
+        })
     };
     let runs = runs.into_iter().filter(used).collect();
     Ok(Comparison { runs, sections, unreadable })
@@ -198,6 +204,8 @@ struct Raw {
     record: WorkloadRecord,
     source: Source,
     rows: Vec<(String, Vec<RawCell>)>,
+    /// The run of each column, if the sampler measured it.
+    column_runs: Vec<Option<String>>,
 }
 
 enum RawCell {
@@ -231,18 +239,21 @@ fn read_table(
         marks.push(runs);
         rows.push((model.clone(), cells));
     }
-    let latest = marks.iter().flatten().flatten().max().cloned();
-    // Cells that a later, interrupted run has not come to are not of this table.
+    // A cell is measured whole, so a column is of one run. After an interrupted
+    // run, some columns are of an earlier one.
+    let run_of = |column: usize| marks.iter().filter_map(|runs| runs[column].clone()).max();
+    let column_runs: Vec<_> = (0..record.description.parameters.len()).map(run_of).collect();
     for (runs, (_, cells)) in marks.iter().zip(&mut rows) {
-        for (run, cell) in runs.iter().zip(cells) {
-            if *run != latest {
+        for ((run, cell), of_column) in runs.iter().zip(cells).zip(&column_runs) {
+            if run != of_column {
                 *cell = RawCell::Absent;
             }
         }
     }
+    let latest = column_runs.iter().flatten().max().cloned();
     rows.retain(|(_, cells)| cells.iter().any(|cell| !matches!(cell, RawCell::Absent)));
     let source = latest.map_or(Source::Criterion, Source::Interleaved);
-    (!rows.is_empty()).then(|| Raw { record: record.clone(), source, rows })
+    (!rows.is_empty()).then(|| Raw { record: record.clone(), source, rows, column_runs })
 }
 
 fn read_cell(root: &Path, id: &Id, baseline: &str) -> io::Result<(Option<Mark>, RawCell)> {
@@ -275,9 +286,15 @@ impl Raw {
             .map_or_else(crate::machine::cores, |run| run.machine.cores);
         let claims = &self.record.description.claims;
         let verdicts = claims.iter().map(|claim| self.judge(claim, paired, cores)).collect();
+        let columns = self.record.description.parameters.iter().zip(&self.column_runs);
+        let earlier = columns.filter_map(|(parameter, run)| {
+            let run = run.clone().filter(|run| self.source != Source::Interleaved(run.clone()))?;
+            Some((*parameter, run))
+        });
         Table {
             group: self.record.group(),
             parameters: self.record.description.parameters.clone(),
+            earlier: earlier.collect(),
             description: self.record.description,
             source: self.source,
             rows,
@@ -286,11 +303,14 @@ impl Raw {
     }
 
     /// The row that a model's ratios refer to: the baseline, or Python's first
-    /// row where Python works at its own pace; none for that row itself.
+    /// row where Python works at its own pace; none for that row itself, and
+    /// none if the baseline was not measured.
     fn reference_of(&self, model: &str) -> Option<&[RawCell]> {
         let own_pace = self.record.description.own_pace && is_python(model);
         let mut candidates = self.rows.iter().filter(|(name, _)| is_python(name) == own_pace);
-        let (reference, cells) = if own_pace { candidates.next()? } else { self.rows.first()? };
+        let baseline =
+            || self.rows.first().filter(|(m, _)| m == &self.record.description.models[0]);
+        let (reference, cells) = if own_pace { candidates.next()? } else { baseline()? };
         (reference != model).then_some(cells)
     }
 

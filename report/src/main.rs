@@ -64,16 +64,14 @@ fn main() -> ExitCode {
 
 fn measure_and_render(options: &Options) -> Result<ExitCode, Error> {
     let workspace = Workspace::find()?;
-    let Summary { failures, resumed, run } = run(&workspace, options)?;
-    if resumed {
-        println!("Went on with the run of {}.", run.started);
-    }
+    let Summary { failures, .. } = run(&workspace, options)?;
     let code = told(render(&workspace)?);
     Ok(if failures.is_empty() { code } else { ExitCode::FAILURE })
 }
 
 fn told(Rendered { path, tables, failures }: Rendered) -> ExitCode {
-    println!("{tables} tables in {}", path.display());
+    let s = if tables == 1 { "" } else { "s" };
+    println!("{tables} table{s} in {}", path.display());
     if failures == 0 {
         return ExitCode::SUCCESS;
     }

@@ -17,6 +17,7 @@ pub fn render(comparison: &Comparison, charts: ChartOf<'_>) -> String {
     let mut out = String::from("# Which execution model pays off for which work, here\n\n");
     machine(&mut out, comparison);
     summary(&mut out, comparison);
+    unranked(&mut out, comparison);
     where_python_wins(&mut out, comparison);
     claims(&mut out, comparison);
     how_to_read(&mut out, comparison);
@@ -112,6 +113,14 @@ fn python(run: &Run) -> String {
 fn summary(out: &mut String, comparison: &Comparison) {
     out.push_str("## Summary\n\n");
     failures(out, comparison);
+    if let Some(run) = comparison.runs.first().filter(|run| !run.is_finished()) {
+        let cells: usize = run.topics.iter().map(|part| part.done.len()).sum();
+        let _ = writeln!(
+            out,
+            "**The latest run is not finished**: {cells} cells are measured. What it has not \
+             come to is missing below or of an earlier run, and the same command goes on with it.\n"
+        );
+    }
     out.push_str(
         "At the largest parameter that the baseline of each workload was measured at: the \
          baseline, and the fastest of the others. \
@@ -150,6 +159,17 @@ fn summary(out: &mut String, comparison: &Comparison) {
         );
     }
     out.push('\n');
+}
+
+/// A workload that is missing from the summary is missing for a reason.
+fn unranked(out: &mut String, comparison: &Comparison) {
+    let unranked = comparison.tables().filter(|table| table.description.unranked);
+    let names: Vec<_> =
+        unranked.map(|table| format!("[{}](#{})", table.group, anchor(&table.group))).collect();
+    if !names.is_empty() {
+        let _ =
+            writeln!(out, "Not ranked, for their models are no rivals: {}.\n", names.join(", "));
+    }
 }
 
 /// A comparison that is honest says where it loses.
@@ -212,7 +232,7 @@ fn claims(out: &mut String, comparison: &Comparison) {
         "## The lecture's claims\n\n\
          Rule and prediction stood in the bench before the run. A claim is confirmed or refuted \
          only if the whole 95 % interval is on one side of the rule; it depends if it is confirmed \
-         at one parameter and refuted at another, and the ratio shown is that of the largest. \
+         at one parameter and refuted at another, and the ratio shown is that of the largest it is judged at. \
          Claims of one number test one sentence of the lecture.\n\n\
          | Claim | Measured | Rule | Prediction | Verdict |\n|---|---|---|---|---|\n",
     );

@@ -127,6 +127,9 @@ impl Session {
         // Only the latest: what a later run measured has replaced older cells.
         let unfinished = earlier.first().filter(|run| !run.is_finished() && run.is_like(&fresh));
         self.resumed = unfinished.is_some();
+        if let Some(run) = unfinished {
+            eprintln!("Going on with the run of {}.", run.started);
+        }
         let run = self.record.insert(unfinished.cloned().unwrap_or(fresh));
         run.write(&runs)?;
         let interpreter = python.ok().map(|python| Interpreter {

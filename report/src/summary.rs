@@ -21,13 +21,16 @@ pub struct Headline<'a> {
     pub pays_from: Option<u64>,
 }
 
-/// The headline of a table; `None` if its baseline has no time, or its models
-/// are no rivals.
+/// The headline of a table; `None` if its baseline has no time or was not
+/// measured, or its models are no rivals.
 pub fn headline(table: &Table) -> Option<Headline<'_>> {
     if table.description.unranked {
         return None;
     }
     let (baseline, others) = table.rows.split_first()?;
+    if table.description.models.first() != Some(&baseline.model) {
+        return None;
+    }
     let column = baseline.cells.iter().rposition(|cell| cell.time().is_some())?;
     let fastest = |python: bool| {
         let timed = others.iter().filter(|row| is_python(&row.model) == python);
@@ -141,6 +144,7 @@ mod tests {
             },
             source: Source::Interleaved("run".into()),
             parameters: vec![1, 10, 100],
+            earlier: Vec::new(),
             rows: vec![
                 row("blocking", &[1.0, 1.0, 1.0]),
                 row("tasks", &[2.0, 0.5, 0.5]),

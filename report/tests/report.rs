@@ -229,6 +229,45 @@ fn python_at_its_own_pace_is_compared_with_python() {
 }
 
 #[test]
+fn an_interrupted_run_leaves_the_columns_it_did_not_come_to() {
+    let root = tempfile::tempdir().expect("a directory");
+    let record = WorkloadRecord { topic: "threads".into(), place: 0, description: description() };
+    record.write(root.path(), INTERLEAVED).expect("written");
+    for (model, time) in [("serial", 4e3), ("scoped", 2e3)] {
+        for (parameter, run) in [(1_000, "run2"), (100_000, "run1"), (1_000_000, "run1")] {
+            mark(root.path(), run, model, parameter, Outcome::Measured);
+            layout::write(root.path(), &id(model, parameter), INTERLEAVED, &sample(time, 1))
+                .expect("written");
+        }
+    }
+    let mut latest = run("run2");
+    latest.topics[0].finished = false;
+    let topics = ["threads".to_owned()];
+    let comparison =
+        comparison::read(root.path(), vec![latest, run("run1")], &topics).expect("readable");
+    let table = &comparison.sections[0].tables[0];
+    assert!(table.rows.iter().all(|row| row.cells.iter().all(|cell| cell.time().is_some())));
+    assert_eq!(table.earlier, [(100_000, "run1".to_owned()), (1_000_000, "run1".to_owned())]);
+    let text = markdown::render(&comparison, &|_| None);
+    assert!(text.contains("**The latest run is not finished**"), "{text}");
+    assert!(text.contains("Column 100,000 is of an earlier run"), "{text}");
+}
+
+#[test]
+fn a_baseline_that_was_not_measured_is_replaced_by_none() {
+    let root = tempfile::tempdir().expect("a directory");
+    let record = WorkloadRecord { topic: "threads".into(), place: 0, description: description() };
+    record.write(root.path(), NEW).expect("written");
+    for model in ["scoped", "slow"] {
+        layout::write(root.path(), &id(model, 1_000), NEW, &sample(2e3, 1_000)).expect("written");
+    }
+    let comparison = compared(root.path());
+    let table = &comparison.sections[0].tables[0];
+    assert!(table.rows.iter().all(|row| row.cells[0].ratio().is_none()), "no baseline, no ratio");
+    assert!(report::summary::headline(table).is_none());
+}
+
+#[test]
 fn only_a_run_like_this_one_is_resumed() {
     let run = run("run1");
     assert!(run.is_like(&Run { id: "run2".into(), started: "later".into(), ..run.clone() }));
