@@ -357,6 +357,11 @@ fn workload(out: &mut String, table: &Table, comparison: &Comparison, charts: Ch
     {
         let _ = writeln!(out, "- A cell that takes long has fewer rounds: here at least {rounds}.");
     }
+    for (parameter, id) in &table.earlier {
+        let run = comparison.runs.iter().find(|run| run.id == *id);
+        let started = run.map_or(id, |run| &run.started);
+        let _ = writeln!(out, "- Column {} is of an earlier run, {started}.", count(*parameter));
+    }
     if !out.ends_with("\n\n") {
         out.push('\n');
     }
