@@ -8,9 +8,10 @@ use std::fmt;
 use std::io;
 use std::path::Path;
 
+use crate::benchmark::{Id, Work};
 use crate::claim::Claim;
-use crate::description::{Description, Failure, Work, is_python};
-use crate::layout::{self, INTERLEAVED, Id, Measured, NEW};
+use crate::description::{Description, Failure, is_python};
+use crate::layout::{self, INTERLEAVED, Measured, NEW};
 use crate::record::{Mark, Outcome, Run, WorkloadRecord};
 use crate::stats::{Estimate, median, median_estimate, ratio_estimate};
 
@@ -423,7 +424,7 @@ fn compare(cell: &RawCell, reference: Option<&[f64]>, paired: bool) -> Cell {
                     Ratio::Unpaired(median(&times) / median(reference))
                 }
             });
-            Cell::Time { time, ratio, work: measured.sample.work, visits: times }
+            Cell::Time { time, ratio, work: measured.work, visits: times }
         }
     }
 }

@@ -8,15 +8,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::claim::Claim;
 
-/// How much one iteration does, for throughput.
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
-pub enum Work {
-    /// So many elements.
-    Elements(u64),
-    /// So many bytes.
-    Bytes(u64),
-}
-
 /// What a reader must know of a workload; it is written beside its times.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub struct Description {

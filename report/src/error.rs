@@ -47,6 +47,27 @@ pub enum Error {
     /// A file or a process that the system would not give.
     #[error(transparent)]
     Io(#[from] io::Error),
+    /// A file that holds nothing this tool can read.
+    #[error("{}: {why}", .path.display())]
+    BadFile {
+        /// The file or directory.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// Nothing was measured under this name.
+    #[error("{}", unknown_source(name, root, known))]
+    UnknownSource {
+        /// What was asked for.
+        name: String,
+        /// Where it was looked for.
+        root: PathBuf,
+        /// What there is.
+        known: Vec<String>,
+    },
+    /// What was asked for makes no sense, and why.
+    #[error("{0}")]
+    Usage(String),
     /// A chart that could not be drawn.
     #[error("cannot draw {}: {why}", .path.display())]
     Chart {
@@ -67,6 +88,15 @@ impl Error {
             _ => 2,
         }
     }
+}
+
+fn unknown_source(name: &str, root: &std::path::Path, known: &[String]) -> String {
+    let known = if known.is_empty() {
+        "there is nothing measured at all".to_owned()
+    } else {
+        format!("there are {}", known.join(", "))
+    };
+    format!("nothing is called {name:?} in {}, and no file is: {known}", root.display())
 }
 
 fn kept(done: usize, cells: usize) -> String {

@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::description::Work;
+use crate::benchmark::{Id, Sample, Work};
 use crate::stats::{CONFIDENCE, Estimate, bootstrap, mean, median, median_abs_dev, std_dev};
 
 /// The baseline under which the sampler keeps what it measured.
@@ -25,17 +25,6 @@ pub const INTERLEAVED: &str = "interleaved";
 
 /// The baseline under which criterion keeps its latest run.
 pub const NEW: &str = "new";
-
-/// Which benchmark a sample is of.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Id {
-    /// `topic/workload`.
-    pub group: String,
-    /// The model.
-    pub function: String,
-    /// The parameter as text; empty if there is none.
-    pub value: String,
-}
 
 impl Id {
     /// Where criterion keeps this benchmark, below its root.
@@ -76,29 +65,13 @@ pub fn file_name(text: &str) -> String {
     safe
 }
 
-/// What was measured of one benchmark.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Sample {
-    /// Iterations of each visit.
-    pub iterations: Vec<f64>,
-    /// Nanoseconds of each visit in all.
-    pub times: Vec<f64>,
-    /// What an iteration does, if it is known.
-    pub work: Option<Work>,
-}
-
-impl Sample {
-    /// Nanoseconds an iteration, visit by visit.
-    pub fn per_iteration(&self) -> Vec<f64> {
-        self.times.iter().zip(&self.iterations).map(|(time, n)| time / n).collect()
-    }
-}
-
 /// A benchmark read back.
 #[derive(Clone, Debug)]
 pub struct Measured {
     /// Its names.
     pub id: Id,
+    /// What an iteration does, if it is known.
+    pub work: Option<Work>,
     /// Its visits.
     pub sample: Sample,
     /// criterion's own headline: the slope where it has one, else the mean.
@@ -176,7 +149,13 @@ impl EstimateFile {
 ///
 /// # Errors
 /// Whatever the file system says, with the path.
-pub fn write(root: &Path, id: &Id, baseline: &str, sample: &Sample) -> io::Result<()> {
+pub fn write(
+    root: &Path,
+    id: &Id,
+    baseline: &str,
+    sample: &Sample,
+    work: Option<Work>,
+) -> io::Result<()> {
     let directory = root.join(id.directory()).join(baseline);
     fs::create_dir_all(&directory).map_err(|e| at(&directory, &e))?;
     let values = sample.per_iteration();
@@ -207,7 +186,7 @@ pub fn write(root: &Path, id: &Id, baseline: &str, sample: &Sample) -> io::Resul
             group_id: id.group.clone(),
             function_id: Some(id.function.clone()),
             value_str: Some(id.value.clone()),
-            throughput: sample.work,
+            throughput: work,
             directory_name: id.directory().to_string_lossy().into_owned(),
             title: full_id.clone(),
             full_id,
@@ -245,8 +224,8 @@ pub fn read(root: &Path, id: &Id, baseline: &str) -> io::Result<Option<Measured>
     if sample.times.len() != sample.iters.len() || sample.times.is_empty() {
         return Err(broken("sample.json does not hold a time for each number of iterations"));
     }
-    let sample =
-        Sample { iterations: sample.iters, times: sample.times, work: benchmark.throughput };
+    let work = benchmark.throughput;
+    let sample = Sample { iterations: sample.iters, times: sample.times };
     if !sample.per_iteration().iter().all(|ns| ns.is_finite() && *ns >= 0.0) {
         return Err(broken("sample.json holds a time that is no number"));
     }
@@ -256,7 +235,7 @@ pub fn read(root: &Path, id: &Id, baseline: &str) -> io::Result<Option<Measured>
         value: benchmark.value_str.unwrap_or_default(),
     };
     let headline = estimates.slope.as_ref().unwrap_or(&estimates.mean).estimate();
-    Ok(Some(Measured { id, sample, headline, directory }))
+    Ok(Some(Measured { id, work, sample, headline, directory }))
 }
 
 /// Tukey's fences: 3 and 1.5 interquartile ranges outside the quartiles.

@@ -23,6 +23,7 @@ compile_error!(
     "Polyphony measures processes, signals and /proc as Linux has them: build it on Linux"
 );
 
+pub mod benchmark;
 pub mod claim;
 pub mod comparison;
 pub mod description;
@@ -46,9 +47,23 @@ mod bench_process;
 #[cfg(feature = "cli")]
 pub mod chart;
 #[cfg(feature = "cli")]
+pub mod diff;
+#[cfg(feature = "cli")]
+pub mod doctor;
+#[cfg(feature = "cli")]
+pub mod document;
+#[cfg(feature = "cli")]
 pub mod error;
 #[cfg(feature = "cli")]
+pub mod foreign;
+#[cfg(feature = "cli")]
+pub mod history;
+#[cfg(feature = "cli")]
+pub mod inject;
+#[cfg(feature = "cli")]
 pub mod markdown;
+#[cfg(feature = "cli")]
+pub mod pivot;
 #[cfg(feature = "cli")]
 mod progress;
 #[cfg(feature = "cli")]
@@ -57,6 +72,10 @@ mod python;
 pub mod render;
 #[cfg(feature = "cli")]
 pub mod run;
+#[cfg(feature = "cli")]
+pub mod snapshot;
+#[cfg(feature = "cli")]
+pub mod source;
 #[cfg(feature = "cli")]
 pub mod summary;
 #[cfg(feature = "cli")]

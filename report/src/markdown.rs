@@ -4,8 +4,9 @@ mod claims;
 
 use std::fmt::Write;
 
+use crate::benchmark::Work;
 use crate::comparison::{Cell, Comparison, Ratio, Source, Table};
-use crate::description::{Failure, Work, is_python};
+use crate::description::{Failure, is_python};
 use crate::machine::{Machine, Python};
 use crate::record::Run;
 use crate::summary::{Beaten, Headline, beaten_by_python, headline};
@@ -351,7 +352,11 @@ fn throughput(work: Work, nanoseconds: f64) -> String {
     let per_second = |n: u64| n as f64 / (nanoseconds / 1e9);
     match work {
         Work::Elements(n) => rate(per_second(n), "elements"),
-        Work::Bytes(n) => rate(per_second(n), "B"),
+        Work::Bytes(n) | Work::BytesDecimal(n) => rate(per_second(n), "B"),
+        Work::Bits(n) => rate(per_second(n), "b"),
+        Work::ElementsAndBytes { elements, bytes } => {
+            format!("{}, {}", rate(per_second(elements), "elements"), rate(per_second(bytes), "B"))
+        }
     }
 }
 

@@ -14,8 +14,9 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use crate::benchmark::Id;
 use crate::description::{Description, Failure};
-use crate::layout::{self, INTERLEAVED, Id, file_name};
+use crate::layout::{self, INTERLEAVED, file_name};
 use crate::machine::Machine;
 
 /// A workload's description, beside the times that its models took.

@@ -6,10 +6,11 @@ use std::path::Path;
 use std::process::{Command, Output};
 use std::time::Duration;
 
+use report::benchmark::{Id, Sample, Work};
 use report::claim::Claim;
 use report::comparison::{self, Cell, Ratio, Ruling};
-use report::description::{Description, Failure, Work};
-use report::layout::{self, INTERLEAVED, Id, NEW, Sample};
+use report::description::{Description, Failure};
+use report::layout::{self, INTERLEAVED, NEW};
 use report::machine::Machine;
 use report::markdown;
 use report::record::{Mark, Outcome, Run, TopicRun, WorkloadRecord};
@@ -51,12 +52,11 @@ fn id(function: &str, value: u64) -> Id {
 
 /// Eleven visits around a median, with an outlier and with drift that all
 /// models of a round share.
-fn sample(median_ns: f64, elements: u64) -> Sample {
+fn sample(median_ns: f64) -> Sample {
     let drift = [1.0, 1.1, 0.9, 1.0, 3.0, 1.0, 1.2, 0.8, 1.0, 1.0, 0.95];
     Sample {
         iterations: vec![10.0; drift.len()],
         times: drift.iter().map(|d| d * median_ns * 10.0).collect(),
-        work: Some(Work::Elements(elements)),
     }
 }
 
@@ -105,15 +105,22 @@ fn sampled(root: &Path) {
                 continue;
             }
             mark(root, "run2", model, parameter, Outcome::Measured);
-            layout::write(root, &id(model, parameter), INTERLEAVED, &sample(time, parameter))
-                .expect("the sample is written");
+            layout::write(
+                root,
+                &id(model, parameter),
+                INTERLEAVED,
+                &sample(time),
+                Some(Work::Elements(parameter)),
+            )
+            .expect("the sample is written");
         }
     }
     let wrong = Outcome::Failure(Failure::Wrong("got 1, expected 2".into()));
     mark(root, "run2", "wrong", 1_000, wrong);
     // A cell of an earlier run, which this one has not come to.
     mark(root, "run1", "wrong", 100_000, Outcome::Measured);
-    layout::write(root, &id("wrong", 100_000), INTERLEAVED, &sample(1.0, 1)).expect("written");
+    layout::write(root, &id("wrong", 100_000), INTERLEAVED, &sample(1.0), Some(Work::Elements(1)))
+        .expect("written");
 }
 
 fn compared(root: &Path) -> comparison::Comparison {
@@ -167,7 +174,14 @@ fn criterion_alone_gives_a_table_without_intervals_on_its_ratios() {
     let record = WorkloadRecord { topic: "threads".into(), place: 0, description: description() };
     record.write(root.path(), NEW).expect("written");
     for (model, time) in [("serial", 4e3), ("scoped", 2e3)] {
-        layout::write(root.path(), &id(model, 1_000), NEW, &sample(time, 1_000)).expect("written");
+        layout::write(
+            root.path(),
+            &id(model, 1_000),
+            NEW,
+            &sample(time),
+            Some(Work::Elements(1_000)),
+        )
+        .expect("written");
     }
     let comparison = compared(root.path());
     let table = &comparison.sections[0].tables[0];
@@ -216,8 +230,14 @@ fn python_at_its_own_pace_is_compared_with_python() {
     record.write(root.path(), INTERLEAVED).expect("written");
     for (model, time) in [("serial", 4e3), ("python_serial", 1e3), ("python_threads", 2e3)] {
         mark(root.path(), "run2", model, 1_000, Outcome::Measured);
-        layout::write(root.path(), &id(model, 1_000), INTERLEAVED, &sample(time, 1_000))
-            .expect("written");
+        layout::write(
+            root.path(),
+            &id(model, 1_000),
+            INTERLEAVED,
+            &sample(time),
+            Some(Work::Elements(1_000)),
+        )
+        .expect("written");
     }
     let comparison = compared(root.path());
     let table = &comparison.sections[0].tables[0];
@@ -236,8 +256,14 @@ fn an_interrupted_run_leaves_the_columns_it_did_not_come_to() {
     for (model, time) in [("serial", 4e3), ("scoped", 2e3)] {
         for (parameter, run) in [(1_000, "run2"), (100_000, "run1"), (1_000_000, "run1")] {
             mark(root.path(), run, model, parameter, Outcome::Measured);
-            layout::write(root.path(), &id(model, parameter), INTERLEAVED, &sample(time, 1))
-                .expect("written");
+            layout::write(
+                root.path(),
+                &id(model, parameter),
+                INTERLEAVED,
+                &sample(time),
+                Some(Work::Elements(1)),
+            )
+            .expect("written");
         }
     }
     let mut latest = run("run2");
@@ -259,7 +285,14 @@ fn a_baseline_that_was_not_measured_is_replaced_by_none() {
     let record = WorkloadRecord { topic: "threads".into(), place: 0, description: description() };
     record.write(root.path(), NEW).expect("written");
     for model in ["scoped", "slow"] {
-        layout::write(root.path(), &id(model, 1_000), NEW, &sample(2e3, 1_000)).expect("written");
+        layout::write(
+            root.path(),
+            &id(model, 1_000),
+            NEW,
+            &sample(2e3),
+            Some(Work::Elements(1_000)),
+        )
+        .expect("written");
     }
     let comparison = compared(root.path());
     let table = &comparison.sections[0].tables[0];

@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use criterion::{Bencher, BenchmarkId, Criterion, Throughput};
 
-use crate::layout::{self, Id, NEW};
+use crate::benchmark::Id;
+use crate::layout::{self, NEW};
 use crate::protocol::Interpreter;
 use crate::suite::{Erased, Failure, Suite, Work};
 
@@ -68,6 +69,11 @@ fn group(
                 group.throughput(match work {
                     Work::Elements(n) => Throughput::Elements(n),
                     Work::Bytes(n) => Throughput::Bytes(n),
+                    Work::BytesDecimal(n) => Throughput::BytesDecimal(n),
+                    Work::Bits(n) => Throughput::Bits(n),
+                    Work::ElementsAndBytes { elements, bytes } => {
+                        Throughput::ElementsAndBytes { elements, bytes }
+                    }
                 });
             }
             // Set up on first use, so that what a filter leaves out costs nothing.

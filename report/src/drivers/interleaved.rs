@@ -15,7 +15,8 @@ use std::collections::HashMap;
 use std::io;
 use std::time::{Duration, Instant};
 
-use crate::layout::{self, INTERLEAVED, Id, Sample};
+use crate::benchmark::{Id, Sample};
+use crate::layout::{self, INTERLEAVED};
 use crate::protocol::Interpreter;
 use crate::protocol::{Event, Request};
 use crate::record::{CellId, Mark, Outcome};
@@ -220,13 +221,10 @@ impl<'a> Sampler<'a> {
         }
         for Visited { model, iterations, times, .. } in visited {
             let id = self.id(model, parameter);
-            let sample = Sample {
-                iterations: vec![iterations as f64; times.len()],
-                times,
-                work: self.workload.work(parameter),
-            };
+            let sample = Sample { iterations: vec![iterations as f64; times.len()], times };
+            let work = self.workload.work(parameter);
             self.mark(rounds, Outcome::Measured).write(root, &id)?;
-            layout::write(root, &id, INTERLEAVED, &sample)?;
+            layout::write(root, &id, INTERLEAVED, &sample, work)?;
         }
         Ok(())
     }

@@ -35,8 +35,9 @@
 mod routine;
 mod workload;
 
+pub use crate::benchmark::Work;
 pub use crate::claim::Claim;
-pub use crate::description::{Description, Failure, Work};
+pub use crate::description::{Description, Failure};
 pub use routine::{Routine, fresh, observed, repeat, timed};
 pub use workload::{Workload, refused};
 

@@ -1,0 +1,1 @@
+//! What moved between two sets of benchmarks, and how sure that is.

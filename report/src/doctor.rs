@@ -1,0 +1,1 @@
+//! `report doctor`: what is wrong with a tree, and what to do about it.

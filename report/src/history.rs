@@ -1,0 +1,1 @@
+//! `report history`: runs in a JSONL file, and the median of the last of them.

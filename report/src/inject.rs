@@ -1,0 +1,1 @@
+//! A table between markers in a README.

@@ -1,0 +1,1 @@
+//! `report table`: models by values, whoever measured them.

@@ -1,0 +1,1 @@
+//! A set of benchmarks in one file, with its machine.
