@@ -1,5 +1,6 @@
 //! Figures as people read them: three digits and a unit.
 
+use crate::benchmark::Work;
 use crate::stats::Estimate;
 
 /// Nanoseconds a unit, rising.
@@ -7,6 +8,15 @@ const TIMES: [(f64, &str); 4] = [(1.0, "ns"), (1e3, "µs"), (1e6, "ms"), (1e9, "
 
 /// Units a multiple, rising.
 const COUNTS: [(f64, &str); 5] = [(1.0, ""), (1e3, "k"), (1e6, "M"), (1e9, "G"), (1e12, "T")];
+
+/// Bytes a multiple, rising.
+const BYTES: [(f64, &str); 5] = [
+    (1.0, "B"),
+    (1024.0, "KiB"),
+    (1_048_576.0, "MiB"),
+    (1_073_741_824.0, "GiB"),
+    (1_099_511_627_776.0, "TiB"),
+];
 
 /// A time of so many nanoseconds.
 ///
@@ -48,8 +58,38 @@ pub fn ratio_interval(Estimate { point, lower, upper }: Estimate) -> String {
 /// ```
 pub fn rate(per_second: f64, unit: &str) -> String {
     let (scale, multiple) = scale(per_second, &COUNTS);
-    let gap = if multiple.is_empty() || unit == "B" { "" } else { " " };
+    let gap = if multiple.is_empty() || matches!(unit, "B" | "bit") { "" } else { " " };
     format!("{} {multiple}{gap}{unit}/s", digits(per_second / scale))
+}
+
+/// The rates of work that takes so many nanoseconds: one, or two where the
+/// work is counted in two ways. Bits and decimal bytes come in multiples of a
+/// thousand (SI), bytes in multiples of 1,024 (IEC 80000-13), as criterion
+/// means them.
+///
+/// ```
+/// use report::{benchmark::Work, units::throughput};
+/// assert_eq!(throughput(Work::Bytes(1 << 20), 1e6), ["1,000 MiB/s"]);
+/// assert_eq!(throughput(Work::BytesDecimal(1_000_000), 1e6), ["1.00 GB/s"]);
+/// assert_eq!(throughput(Work::Bits(8_000), 1e6), ["8.00 Mbit/s"]);
+/// let both = Work::ElementsAndBytes { elements: 1_000, bytes: 4_096 };
+/// assert_eq!(throughput(both, 1e6), ["1.00 M elements/s", "3.91 MiB/s"]);
+/// ```
+pub fn throughput(work: Work, nanoseconds: f64) -> Vec<String> {
+    let per_second = |n: u64| n as f64 / (nanoseconds / 1e9);
+    let binary = |n: u64| {
+        let (scale, unit) = scale(per_second(n), &BYTES);
+        format!("{} {unit}/s", digits(per_second(n) / scale))
+    };
+    match work {
+        Work::Bits(n) => vec![rate(per_second(n), "bit")],
+        Work::Bytes(n) => vec![binary(n)],
+        Work::BytesDecimal(n) => vec![rate(per_second(n), "B")],
+        Work::Elements(n) => vec![rate(per_second(n), "elements")],
+        Work::ElementsAndBytes { elements, bytes } => {
+            vec![rate(per_second(elements), "elements"), binary(bytes)]
+        }
+    }
 }
 
 /// Bytes in binary multiples.
