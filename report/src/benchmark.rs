@@ -6,12 +6,20 @@
 
 use std::cmp::Ordering;
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 use crate::machine::Machine;
-use crate::stats::Estimate;
+use crate::stats::{Estimate, mean, median};
+
+/// The longest time, in nanoseconds (31 years), and the most iterations that
+/// are believed. Squares and sums of what is believed stay finite.
+const MOST: f64 = 1e18;
+
+/// How far a point may lie outside of its interval and still be a matter of
+/// rounding: the resamples of a perfect line are off by the last digits.
+const ROUNDING: f64 = 1e-9;
 
 /// Which benchmark a sample is of.
 #[derive(Clone, Debug, Default, Deserialize, Eq, Hash, PartialEq, Serialize)]
@@ -90,6 +98,59 @@ impl Sample {
         self.times.iter().zip(&self.iterations).map(|(time, n)| time / n).collect()
     }
 
+    /// One figure for the whole sample, in nanoseconds an iteration, defined as
+    /// criterion defines it: the mean and the median are of the times of one
+    /// iteration visit by visit, each visit counted alike (of two in the middle,
+    /// the median is their mean); the slope is Σxy / Σx² of time over
+    /// iterations, the least-squares line through the origin. NaN of no visit.
+    ///
+    /// Costs O(n), the median O(n log n).
+    ///
+    /// ```
+    /// use report::benchmark::{Sample, Statistic};
+    /// let sample = Sample { iterations: vec![1.0, 2.0, 3.0], times: vec![5.0, 8.0, 15.0] };
+    /// assert_eq!(sample.point(Statistic::Median), 5.0);
+    /// assert_eq!(sample.point(Statistic::Slope), 66.0 / 14.0);
+    /// ```
+    pub fn point(&self, statistic: Statistic) -> f64 {
+        match statistic {
+            Statistic::Mean => mean(&self.per_iteration()),
+            Statistic::Median => median(&self.per_iteration()),
+            Statistic::Slope => {
+                let visits = || self.iterations.iter().zip(&self.times);
+                let xy: f64 = visits().map(|(n, time)| n * time).sum();
+                let xx: f64 = visits().map(|(n, _)| n * n).sum();
+                xy / xx
+            }
+        }
+    }
+
+    /// Why this is no sample that figures can be taken from, if it is none: the
+    /// end of a sentence that begins with the file.
+    ///
+    /// What passes has at least one visit, as many times as numbers of
+    /// iterations, and each of them positive and at most 10¹⁸, so that means,
+    /// slopes and variances are finite and no ratio divides by zero.
+    pub fn flaw(&self) -> Option<String> {
+        let (visits, times) = (self.iterations.len(), self.times.len());
+        if visits != times {
+            return Some(format!("holds {visits} numbers of iterations and {times} times"));
+        }
+        if times == 0 {
+            return Some("holds no visit at all".into());
+        }
+        for (visit, (&n, &time)) in self.iterations.iter().zip(&self.times).enumerate() {
+            let visit = visit + 1;
+            if !believable(n) {
+                return Some(format!("holds {n:?} iterations in visit {visit}"));
+            }
+            if !believable(time) {
+                return Some(format!("holds a time of {time:?} ns in visit {visit}"));
+            }
+        }
+        None
+    }
+
     /// How many visits there were.
     pub fn len(&self) -> usize {
         self.times.len()
@@ -130,6 +191,29 @@ impl Estimates {
             Statistic::Slope => self.slope,
         }
     }
+
+    /// Why these cannot be true of any times, if they cannot: the end of a
+    /// sentence that begins with the file.
+    ///
+    /// What passes is positive, at most 10¹⁸, and lies in its interval.
+    pub fn flaw(&self) -> Option<String> {
+        [Statistic::Mean, Statistic::Median, Statistic::Slope].into_iter().find_map(|statistic| {
+            let Estimate { point, lower, upper } = self.get(statistic)?;
+            if let Some(bad) = [point, lower, upper].into_iter().find(|x| !believable(*x)) {
+                return Some(format!("holds a {statistic} or a bound of it that is {bad:?} ns"));
+            }
+            let near = lower * (1.0 - ROUNDING)..=upper * (1.0 + ROUNDING);
+            (lower > upper || !near.contains(&point)).then(|| {
+                format!("holds a {statistic} of {point} ns outside its interval {lower} to {upper}")
+            })
+        })
+    }
+}
+
+/// Whether a time or a count is positive and no more than anyone measures;
+/// what is no number is not.
+fn believable(x: f64) -> bool {
+    x >= MOST.recip() && x <= MOST
 }
 
 /// One benchmark as it was measured once.
@@ -155,6 +239,13 @@ pub struct Benchmark {
     pub run: Option<String>,
 }
 
+impl Benchmark {
+    /// The estimate that is its headline, [`typical`](Benchmark::typical).
+    pub fn headline(&self) -> Estimate {
+        self.estimates.get(self.typical).unwrap_or(self.estimates.mean)
+    }
+}
+
 /// What was measured in one go: a baseline of a criterion tree, a snapshot, a
 /// foreign file.
 #[derive(Clone, Debug, Default)]
@@ -174,9 +265,8 @@ impl Set {
     /// and namesakes by their place; problems by theirs.
     pub fn sort(&mut self) {
         self.benchmarks.sort_by(|a, b| {
-            let names = |x: &Benchmark| (x.id.group.clone(), x.id.function.clone());
-            names(a)
-                .cmp(&names(b))
+            (&a.id.group, &a.id.function)
+                .cmp(&(&b.id.group, &b.id.function))
                 .then_with(|| by_number(&a.id.value, &b.id.value))
                 .then_with(|| a.place.cmp(&b.place))
         });
@@ -206,13 +296,22 @@ pub fn by_number(a: &str, b: &str) -> Ordering {
 /// rest is rendered.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]
 pub struct Problem {
-    /// The file or directory.
+    /// The file or directory. In JSON, what of it is no UTF-8 is replaced.
+    #[serde(serialize_with = "lossy")]
     pub path: PathBuf,
     /// Which benchmark it would have been, if its name could be read.
     pub id: Option<Id>,
     /// What is wrong with it, as the end of a sentence that begins with the path.
     pub what: String,
 }
+
+/// serde refuses a path that is no UTF-8, and such a path is what some problems
+/// are about.
+fn lossy<S: Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(&path.display())
+}
+
+impl std::error::Error for Problem {}
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -8,10 +8,10 @@ use std::fmt;
 use std::io;
 use std::path::Path;
 
-use crate::benchmark::{Id, Work};
+use crate::benchmark::{Benchmark, Id, Work};
 use crate::claim::Claim;
 use crate::description::{Description, Failure, is_python};
-use crate::layout::{self, INTERLEAVED, Measured, NEW};
+use crate::layout::{self, INTERLEAVED, NEW};
 use crate::record::{Mark, Outcome, Run, WorkloadRecord};
 use crate::stats::{Estimate, median, median_estimate, ratio_estimate};
 
@@ -210,7 +210,7 @@ struct Raw {
 }
 
 enum RawCell {
-    Measured(Measured),
+    Measured(Box<Benchmark>),
     Outcome(Outcome),
     Absent,
 }
@@ -264,7 +264,9 @@ fn read_cell(root: &Path, id: &Id, baseline: &str) -> io::Result<(Option<Mark>, 
             RawCell::Outcome(outcome.clone())
         }
         None if baseline == INTERLEAVED => RawCell::Absent,
-        _ => layout::read(root, id, baseline)?.map_or(RawCell::Absent, RawCell::Measured),
+        _ => layout::read(root, id, baseline)
+            .map_err(io::Error::other)?
+            .map_or(RawCell::Absent, |measured| RawCell::Measured(Box::new(measured))),
     };
     Ok((mark, cell))
 }
@@ -416,7 +418,7 @@ fn compare(cell: &RawCell, reference: Option<&[f64]>, paired: bool) -> Cell {
         RawCell::Outcome(Outcome::Measured) => Cell::Absent,
         RawCell::Measured(measured) => {
             let times = measured.sample.per_iteration();
-            let time = if paired { median_estimate(&times) } else { measured.headline };
+            let time = if paired { median_estimate(&times) } else { measured.headline() };
             let ratio = reference.map(|reference| {
                 if paired && reference.len() == times.len() {
                     Ratio::Paired(ratio_estimate(&times, reference))

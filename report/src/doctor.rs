@@ -1,1 +1,0 @@
-//! `report doctor`: what is wrong with a tree, and what to do about it.

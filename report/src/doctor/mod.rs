@@ -1,0 +1,252 @@
+//! `report doctor`: what is wrong with a tree, and what to do about it.
+//!
+//! A table leaves out what it cannot read and shows what it can. The doctor
+//! looks at every baseline, and also at data that reads well and misleads: old
+//! times beside new ones, two benchmarks of one name, a baseline that is a copy
+//! of the run that it would be compared with.
+
+use std::ffi::OsStr;
+use std::fmt;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use serde::{Serialize, Serializer};
+
+use crate::benchmark::{Id, Problem};
+use crate::error::Error;
+use crate::layout::{Dataset, Folder, INTERLEAVED, NEW, dataset, readable, walk};
+
+mod rules;
+
+/// Something about a tree that its owner should know.
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd, Serialize)]
+pub struct Finding {
+    /// What kind of trouble it is.
+    pub kind: Kind,
+    /// The file or folder; of several, the first. In JSON, what of it is no
+    /// UTF-8 is replaced.
+    #[serde(serialize_with = "lossy")]
+    pub path: PathBuf,
+    /// What is the matter with it, as the end of a sentence that begins with the
+    /// path.
+    pub what: String,
+    /// What to run, change or delete.
+    pub advice: String,
+}
+
+/// A kind of trouble, the most urgent first.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    /// It cannot be read or understood, or holds what cannot be true.
+    Unreadable,
+    /// A part of it is missing, or is of another run.
+    Partial,
+    /// A folder or file with nothing in it.
+    Empty,
+    /// Two benchmarks share a name or a folder.
+    Colliding,
+    /// It is of an earlier run than the benchmarks that it stands beside.
+    Stale,
+    /// Two baselines are one measurement.
+    Identical,
+    /// Too few visits for an interval: criterion's `--quick`.
+    TooSmall,
+    /// A file that was not finished and that nobody reads.
+    Leftover,
+    /// It can be read, but is not as criterion leaves it.
+    Odd,
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Kind::Unreadable => "unreadable",
+            Kind::Partial => "partial",
+            Kind::Empty => "empty",
+            Kind::Colliding => "colliding",
+            Kind::Stale => "stale",
+            Kind::Identical => "identical",
+            Kind::TooSmall => "too small",
+            Kind::Leftover => "leftover",
+            Kind::Odd => "odd",
+        })
+    }
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { kind, path, what, advice } = self;
+        write!(f, "{kind}: {} {what}\n    {advice}", path.display())
+    }
+}
+
+/// Looks at everything in criterion's tree below `root`; nothing is found in a
+/// tree that is well. The findings are in the order of their kinds, and of the
+/// paths of one kind.
+///
+/// Each baseline is read whole, so this takes as long as reading all of them.
+/// What is stale is told by the files' times, which a copy of a tree may not
+/// keep.
+///
+/// # Errors
+/// As for [`read_sets`](crate::layout::read_sets).
+pub fn examine(root: &Path) -> Result<Vec<Finding>, Error> {
+    let walked = walk(root, |folder, seen| look(root, folder, seen))?;
+    let (mut findings, mut data, mut strays) = (Vec::new(), Vec::new(), Vec::new());
+    for seen in walked.found {
+        match seen {
+            Seen::Finding(finding) => findings.push(finding),
+            Seen::Data(one) => data.push(*one),
+            Seen::Stray(path) => strays.push(path),
+        }
+    }
+    let told = |path: &PathBuf| findings.iter().any(|finding| finding.path == *path);
+    let mut unfollowed = walked.problems;
+    unfollowed.retain(|problem| !told(&problem.path));
+    findings.extend(unfollowed.into_iter().map(|Problem { path, what, .. }| {
+        let advice = "mend it or delete it: what lies behind it is left out".into();
+        Finding { kind: Kind::Unreadable, path, what, advice }
+    }));
+    data.sort_by(|a, b| (&a.place, &a.baseline).cmp(&(&b.place, &b.baseline)));
+    findings.extend(rules::all(root, &data));
+    findings.extend(rules::strays(strays, &data));
+    findings.sort();
+    Ok(findings)
+}
+
+/// What a look into a folder shows.
+enum Seen {
+    Finding(Finding),
+    Data(Box<Data>),
+    /// A file that criterion does not write.
+    Stray(PathBuf),
+}
+
+/// A measurement that can be read.
+struct Data {
+    path: PathBuf,
+    /// The folder of its benchmark, below the root.
+    place: String,
+    baseline: String,
+    /// When it was finished.
+    written: Option<SystemTime>,
+    dataset: Dataset,
+}
+
+fn look(root: &Path, folder: &Folder, seen: &mut Vec<Seen>) {
+    for name in &folder.files {
+        let path = folder.path.join(name);
+        let ends_in = |end: &str| name.as_encoded_bytes().ends_with(end.as_bytes());
+        if ends_in(".json.part") {
+            let what = "was being written when the writer was stopped".into();
+            let advice = format!("delete it: rm {}", quoted(&path.to_string_lossy()));
+            seen.push(Seen::Finding(Finding { kind: Kind::Leftover, path, what, advice }));
+        } else if ![".json", ".csv", ".svg", ".html"].into_iter().any(ends_in) {
+            seen.push(Seen::Stray(path));
+        }
+    }
+    if folder.path == root {
+        return;
+    }
+    if folder.is_change() && folder.holds("benchmark.json") {
+        seen.push(Seen::Finding(Finding {
+            kind: Kind::Odd,
+            path: folder.path.clone(),
+            what: "is a baseline under the name of criterion's own comparison".into(),
+            advice: "each `cargo bench` overwrites part of it and no table shows it: save the \
+                     baseline under another name"
+                .into(),
+        }));
+    } else if folder.is_empty() {
+        seen.push(Seen::Finding(Finding {
+            kind: Kind::Empty,
+            path: folder.path.clone(),
+            what: "is a folder with nothing in it".into(),
+            advice: format!("delete it: rmdir {}", quoted(&folder.path.to_string_lossy())),
+        }));
+    } else if folder.is_dataset() {
+        seen.extend(read(root, folder));
+    }
+}
+
+fn read(root: &Path, folder: &Folder) -> Option<Seen> {
+    let below = folder.path.strip_prefix(root).ok()?;
+    let place = below.parent().unwrap_or(below);
+    let baseline = below.file_name().unwrap_or_default();
+    match dataset(folder, readable(place)) {
+        Ok(None) => None,
+        Ok(Some(dataset)) => {
+            let written = fs::metadata(folder.path.join("benchmark.json"));
+            Some(Seen::Data(Box::new(Data {
+                path: folder.path.clone(),
+                place: dataset.benchmark.place.clone(),
+                baseline: readable(Path::new(baseline)),
+                written: written.and_then(|file| file.modified()).ok(),
+                dataset,
+            })))
+        }
+        Err(Problem { path, id, what }) => {
+            let kind = match fs::metadata(&path) {
+                Ok(file) if file.is_file() && file.len() == 0 => Kind::Empty,
+                Ok(file) if file.is_dir() && path == folder.path => Kind::Partial,
+                Ok(_) => Kind::Unreadable,
+                Err(_) if path.symlink_metadata().is_err() => Kind::Partial,
+                Err(_) => Kind::Unreadable,
+            };
+            let advice = match &id {
+                Some(id) => format!("measure it again: {}", measure(id, baseline)),
+                None => format!(
+                    "measure it again, or delete it: rm -r {}",
+                    quoted(&folder.path.to_string_lossy())
+                ),
+            };
+            Some(Seen::Finding(Finding { kind, path, what, advice }))
+        }
+    }
+}
+
+/// The command that measures one benchmark under a baseline.
+fn measure(id: &Id, baseline: impl AsRef<OsStr>) -> String {
+    let baseline = baseline.as_ref();
+    if baseline == INTERLEAVED {
+        return "report run".into();
+    }
+    let save = if baseline == NEW || baseline == "base" {
+        String::new()
+    } else {
+        format!("--save-baseline {} ", quoted(&baseline.to_string_lossy()))
+    };
+    format!("cargo bench -- {save}--exact {}", quoted(&id.to_string()))
+}
+
+/// A word as a shell takes it whole, whatever is in it.
+fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "_-./+,@%".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
+}
+
+fn lossy<S: Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(&path.display())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commands_survive_a_shell() {
+        let id = Id { group: "it's".into(), function: "a b".into(), value: String::new() };
+        assert_eq!(measure(&id, NEW), r"cargo bench -- --exact 'it'\''s/a b'");
+        assert_eq!(
+            measure(&id, "before"),
+            r"cargo bench -- --save-baseline before --exact 'it'\''s/a b'"
+        );
+        assert_eq!(measure(&id, INTERLEAVED), "report run");
+    }
+}
