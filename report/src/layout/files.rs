@@ -4,14 +4,16 @@
 //! is the least that is needed: an unknown field, or a missing one that nobody
 //! asks for, spoils nothing.
 
+use std::cell::RefCell;
+use std::fmt;
 use std::fs::{self, OpenOptions};
 use std::io::{self, Read};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use nix::fcntl::OFlag;
-use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
+use serde::de::{DeserializeOwned, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::error::Category;
 
 use crate::benchmark::{Estimates, Sample, Work};
@@ -29,6 +31,9 @@ pub(super) const PART: &str = "json.part";
 /// The most bytes that a file is read of. A sample of a million visits has
 /// half as many.
 const LARGEST: u64 = 64 << 20;
+
+/// The most bytes that a thread keeps for the next file.
+const KEPT: usize = 1 << 20;
 
 /// The most characters that a parser's message is told of: it may quote the
 /// file.
@@ -59,7 +64,9 @@ pub(super) struct BenchmarkFile<'a> {
 /// `sample.json`, as it is read.
 #[derive(Deserialize)]
 pub(super) struct Sampled {
+    #[serde(deserialize_with = "visits")]
     iters: Vec<f64>,
+    #[serde(deserialize_with = "visits")]
     times: Vec<f64>,
 }
 
@@ -156,11 +163,21 @@ impl From<Estimate> for EstimateFile {
 /// Nothing that lies there can make this wait or take memory without end: a
 /// pipe is not waited for, and a file of more than 64 MiB is not read.
 pub(super) fn understand<T: DeserializeOwned>(path: &Path) -> Result<T, String> {
-    let bytes = bytes(path)?;
+    thread_local!(static BYTES: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) });
+    BYTES.with_borrow_mut(|bytes| {
+        load(path, bytes)?;
+        let understood = parse(bytes);
+        // One large file must not be kept in memory by each thread.
+        bytes.shrink_to(KEPT);
+        understood
+    })
+}
+
+fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, String> {
     if bytes.is_empty() {
         return Err("is empty".into());
     }
-    serde_json::from_slice(&bytes).map_err(|e| {
+    serde_json::from_slice(bytes).map_err(|e| {
         let fault = match e.classify() {
             Category::Eof => "is cut off",
             Category::Data => "does not hold what it should",
@@ -174,7 +191,8 @@ pub(super) fn understand<T: DeserializeOwned>(path: &Path) -> Result<T, String> 
     })
 }
 
-fn bytes(path: &Path) -> Result<Vec<u8>, String> {
+/// Replaces what is in `bytes` with what is in a file.
+fn load(path: &Path, bytes: &mut Vec<u8>) -> Result<(), String> {
     let unreadable = |e: &io::Error| match e.kind() {
         io::ErrorKind::NotFound => "is missing".to_owned(),
         _ => format!("cannot be read: {e}"),
@@ -182,7 +200,7 @@ fn bytes(path: &Path) -> Result<Vec<u8>, String> {
     // Opening a pipe would otherwise wait for somebody to write to it.
     let flags = OFlag::O_NONBLOCK | OFlag::O_NOCTTY;
     let file = OpenOptions::new().read(true).custom_flags(flags.bits()).open(path);
-    let file = file.map_err(|e| unreadable(&e))?;
+    let mut file = file.map_err(|e| unreadable(&e))?;
     let metadata = file.metadata().map_err(|e| unreadable(&e))?;
     if metadata.is_dir() {
         return Err("is a folder, where a file was expected".into());
@@ -190,14 +208,44 @@ fn bytes(path: &Path) -> Result<Vec<u8>, String> {
     if !metadata.is_file() {
         return Err("is no regular file".into());
     }
-    let too_large = || "is larger than 64 MiB, so it is not read: no benchmark needs that".into();
     if metadata.len() > LARGEST {
-        return Err(too_large());
+        return Err("is larger than 64 MiB, so it is not read: no benchmark needs that".into());
     }
-    let mut bytes = Vec::with_capacity(metadata.len() as usize + 1);
-    // It may grow while it is read.
-    file.take(LARGEST + 1).read_to_end(&mut bytes).map_err(|e| unreadable(&e))?;
-    if bytes.len() as u64 > LARGEST { Err(too_large()) } else { Ok(bytes) }
+    // As long as it was when it was opened: it may grow while it is read, and
+    // asking once more for its end costs as much as reading it.
+    bytes.clear();
+    bytes.resize(metadata.len() as usize, 0);
+    match file.read_exact(bytes) {
+        Err(e) if e.kind() == io::ErrorKind::UnexpectedEof => {
+            Err("was cut short while it was read".into())
+        }
+        done => done.map_err(|e| unreadable(&e)),
+    }
+}
+
+/// Numbers of visits, with room for as many as criterion makes by default: most
+/// lists need not grow.
+fn visits<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<f64>, D::Error> {
+    struct Visits;
+
+    impl<'de> Visitor<'de> for Visits {
+        type Value = Vec<f64>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a list of numbers")
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Vec<f64>, A::Error> {
+            let mut numbers = Vec::with_capacity(100);
+            while let Some(number) = list.next_element()? {
+                numbers.push(number);
+            }
+            numbers.shrink_to_fit();
+            Ok(numbers)
+        }
+    }
+
+    deserializer.deserialize_seq(Visits)
 }
 
 /// Reads JSON; an error names the file.
