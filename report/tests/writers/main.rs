@@ -2,6 +2,7 @@
 //! for something else.
 
 mod chart;
+mod html;
 mod markdown;
 mod terminal;
 
