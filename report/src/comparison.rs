@@ -4,16 +4,15 @@
 //! against each workload's baseline, and claims are judged by the rules that
 //! stand beside them in the benches. Nothing here knows markdown.
 
-use std::fmt;
 use std::io;
 use std::path::Path;
 
 use crate::benchmark::{Benchmark, Id, Work};
-use crate::claim::Claim;
 use crate::description::{Description, Failure, is_python};
 use crate::layout::{self, INTERLEAVED, NEW};
 use crate::record::{Mark, Outcome, Run, WorkloadRecord};
 use crate::stats::{Estimate, median, median_estimate, ratio_estimate};
+use crate::verdict::{self, Evidence, Verdict};
 
 /// Everything that was measured, topic by topic.
 #[derive(Clone, Debug)]
@@ -135,31 +134,6 @@ impl Cell {
     pub fn time(&self) -> Option<Estimate> {
         if let Cell::Time { time, .. } = self { Some(*time) } else { None }
     }
-}
-
-/// A claim and what became of it.
-#[derive(Clone, Debug)]
-pub struct Verdict {
-    /// The claim, with its rule and prediction.
-    pub claim: Claim,
-    /// The ratio it was judged by and the parameter it was taken at; of
-    /// several, the largest.
-    pub ratio: Option<(u64, Estimate)>,
-    /// What became of it.
-    pub ruling: Ruling,
-}
-
-/// What a measurement says of a claim.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Ruling {
-    /// The whole interval keeps the rule.
-    Confirmed,
-    /// The whole interval breaks it.
-    Refuted,
-    /// It flips: what it is at each parameter.
-    Depends(Vec<(u64, Ruling)>),
-    /// It cannot be told here, for this reason.
-    CannotTell(String),
 }
 
 /// Reads what the topics measured.
@@ -288,7 +262,8 @@ impl Raw {
             .find(|run| self.source == Source::Interleaved(run.id.clone()))
             .map_or_else(crate::machine::cores, |run| run.machine.cores);
         let claims = &self.record.description.claims;
-        let verdicts = claims.iter().map(|claim| self.judge(claim, paired, cores)).collect();
+        let evidence = self.evidence(paired, cores);
+        let verdicts = claims.iter().map(|claim| verdict::judge(claim, &evidence)).collect();
         let columns = self.record.description.parameters.iter().zip(&self.column_runs);
         let earlier = columns.filter_map(|(parameter, run)| {
             let run = run.clone().filter(|run| self.source != Source::Interleaved(run.clone()))?;
@@ -305,6 +280,16 @@ impl Raw {
         }
     }
 
+    /// What its claims are judged by.
+    fn evidence(&self, paired: bool, cores: usize) -> Evidence<'_> {
+        let models = self
+            .rows
+            .iter()
+            .map(|(model, cells)| (model.as_str(), cells.iter().map(per_iteration).collect()));
+        let parameters = &self.record.description.parameters;
+        Evidence { parameters, models: models.collect(), paired, cores }
+    }
+
     /// The row that a model's ratios refer to: the baseline, or Python's first
     /// row where Python works at its own pace; none for that row itself, and
     /// none if the baseline was not measured.
@@ -315,88 +300,6 @@ impl Raw {
             || self.rows.first().filter(|(m, _)| m == &self.record.description.models[0]);
         let (reference, cells) = if own_pace { candidates.next()? } else { baseline()? };
         (reference != model).then_some(cells)
-    }
-
-    fn judge(&self, claim: &Claim, paired: bool, cores: usize) -> Verdict {
-        let cannot = |why: String| Verdict {
-            claim: claim.clone(),
-            ratio: None,
-            ruling: Ruling::CannotTell(why),
-        };
-        if !paired {
-            return cannot("criterion measured the models one after the other".into());
-        }
-        let row = |name: &str| self.rows.iter().find(|(model, _)| model == name);
-        let (subject, reference) = match (row(&claim.subject), row(&claim.reference)) {
-            (Some((_, subject)), Some((_, reference))) => (subject, reference),
-            (None, _) => return cannot(format!("{} was not measured", claim.subject)),
-            (_, None) => return cannot(format!("{} was not measured", claim.reference)),
-        };
-        let parameters = &self.record.description.parameters;
-        let columns = parameters.iter().zip(subject.iter().zip(reference));
-        let asked = columns.filter(|(p, _)| claim.parameter.is_none_or(|asked| asked == **p));
-        let ratios: Vec<(u64, Option<Estimate>)> = asked
-            .map(|(parameter, (subject, reference))| {
-                let times = per_iteration(subject).zip(per_iteration(reference));
-                (*parameter, times.map(|(subject, reference)| ratio_estimate(&subject, &reference)))
-            })
-            .collect();
-        let ruling = if cores < claim.cores {
-            Ruling::CannotTell(format!("it takes {} cores, and here are {cores}", claim.cores))
-        } else {
-            rule_all(claim, &ratios)
-        };
-        let measured = ratios.iter().rev().find_map(|(p, ratio)| Some((*p, (*ratio)?)));
-        Verdict { claim: claim.clone(), ratio: measured, ruling }
-    }
-}
-
-/// Judges a claim at each of its parameters. It depends only if it is confirmed
-/// at one and refuted at another; where one of several cannot be told, neither
-/// can the whole.
-fn rule_all(claim: &Claim, ratios: &[(u64, Option<Estimate>)]) -> Ruling {
-    let rulings: Vec<(u64, Ruling)> = ratios
-        .iter()
-        .map(|(parameter, ratio)| {
-            let unmeasured = || Ruling::CannotTell("not measured".into());
-            (*parameter, ratio.map_or_else(unmeasured, |ratio| rule(claim, ratio)))
-        })
-        .collect();
-    let any = |wanted: &Ruling| rulings.iter().any(|(_, ruling)| ruling == wanted);
-    match rulings.as_slice() {
-        [] => Ruling::CannotTell("not measured".into()),
-        [(_, only)] => only.clone(),
-        [(_, first), ..] if rulings.iter().all(|(_, ruling)| ruling == first) => first.clone(),
-        _ if any(&Ruling::Confirmed) && any(&Ruling::Refuted) => Ruling::Depends(rulings),
-        _ => {
-            let told: Vec<_> =
-                rulings.iter().map(|(p, ruling)| format!("{ruling} at {p}")).collect();
-            Ruling::CannotTell(told.join(", "))
-        }
-    }
-}
-
-impl fmt::Display for Ruling {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Ruling::Confirmed => f.write_str("confirmed"),
-            Ruling::Refuted => f.write_str("refuted"),
-            Ruling::CannotTell(why) => f.write_str(why),
-            Ruling::Depends(_) => f.write_str("depends"),
-        }
-    }
-}
-
-/// Judges a ratio: the whole interval must keep the rule, or break it.
-fn rule(claim: &Claim, Estimate { lower, upper, .. }: Estimate) -> Ruling {
-    let least = claim.at_least.unwrap_or(f64::NEG_INFINITY);
-    let most = claim.at_most.unwrap_or(f64::INFINITY);
-    if least <= lower && upper <= most {
-        Ruling::Confirmed
-    } else if upper < least || most < lower {
-        Ruling::Refuted
-    } else {
-        Ruling::CannotTell("the interval straddles the rule".into())
     }
 }
 

@@ -68,14 +68,6 @@ pub enum Error {
     /// What was asked for makes no sense, and why.
     #[error("{0}")]
     Usage(String),
-    /// A chart that could not be drawn.
-    #[error("cannot draw {}: {why}", .path.display())]
-    Chart {
-        /// The file.
-        path: PathBuf,
-        /// What the library says.
-        why: String,
-    },
 }
 
 impl Error {

@@ -15,8 +15,9 @@
 //! | [`record`] | what criterion does not record: machine, run, meaning, outcome |
 //! | `topics` | which topics there are, asked of cargo |
 //! | `run`, [`protocol`] | `report run`: benches as children, progress, resuming |
-//! | [`comparison`], `summary` | what a report says, apart from how it is written |
-//! | `markdown`, `chart`, [`units`] | how it is written |
+//! | [`comparison`], [`verdict`], `summary` | what the workspace's report says |
+//! | `page` | and in which order, as a document |
+//! | `document`, [`units`] | how any document is written |
 
 #[cfg(not(target_os = "linux"))]
 compile_error!(
@@ -33,6 +34,7 @@ pub mod protocol;
 pub mod record;
 pub mod stats;
 pub mod units;
+pub mod verdict;
 pub mod work;
 
 #[cfg(feature = "drivers")]
@@ -44,8 +46,6 @@ pub mod suite;
 
 #[cfg(feature = "cli")]
 mod bench_process;
-#[cfg(feature = "cli")]
-pub mod chart;
 #[cfg(feature = "cli")]
 pub mod diff;
 #[cfg(feature = "cli")]
@@ -61,7 +61,7 @@ pub mod history;
 #[cfg(feature = "cli")]
 pub mod inject;
 #[cfg(feature = "cli")]
-pub mod markdown;
+pub mod page;
 #[cfg(feature = "cli")]
 pub mod pivot;
 #[cfg(feature = "cli")]

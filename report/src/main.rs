@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 use report::error::Error;
-use report::render::{Rendered, render};
+use report::render::{Format, Rendered, render};
 use report::run::{Options, Summary, run};
 use report::topics::Workspace;
 
@@ -54,7 +54,9 @@ fn main() -> ExitCode {
         Command::Run(RunArgs { topics, full, python }) => {
             measure_and_render(&Options { topics, full, python })
         }
-        Command::Render => Workspace::find().and_then(|workspace| render(&workspace)).map(told),
+        Command::Render => {
+            Workspace::find().and_then(|workspace| render(&workspace, Format::Markdown)).map(told)
+        }
     };
     done.unwrap_or_else(|error| {
         eprintln!("report: {error}");
@@ -65,7 +67,7 @@ fn main() -> ExitCode {
 fn measure_and_render(options: &Options) -> Result<ExitCode, Error> {
     let workspace = Workspace::find()?;
     let Summary { failures, .. } = run(&workspace, options)?;
-    let code = told(render(&workspace)?);
+    let code = told(render(&workspace, Format::Markdown)?);
     Ok(if failures.is_empty() { code } else { ExitCode::FAILURE })
 }
 

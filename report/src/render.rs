@@ -1,15 +1,24 @@
-//! `report render`: what was measured, as `target/report/report.md`.
+//! `report render`: what was measured, as a report in `target/report`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use crate::chart;
-use crate::comparison::{self, Cell, Table};
+use crate::comparison::{self, Cell, Comparison};
 use crate::description::Failure;
+use crate::document::{chart, html, markdown};
 use crate::error::Error;
-use crate::layout::file_name;
-use crate::markdown;
+use crate::page;
 use crate::record::Run;
 use crate::topics::Workspace;
+
+/// How a report is written.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Format {
+    /// GitHub-flavoured markdown, `report.md`, with charts as files beside it.
+    #[default]
+    Markdown,
+    /// One self-contained page, `report.html`.
+    Html,
+}
 
 /// A report that was written.
 #[derive(Clone, Debug)]
@@ -22,11 +31,11 @@ pub struct Rendered {
     pub failures: usize,
 }
 
-/// Writes the report and its charts, of all topics that were measured.
+/// Writes the report of all topics that were measured, with its charts.
 ///
 /// # Errors
 /// [`Error::NothingMeasured`], and whatever the file system says.
-pub fn render(workspace: &Workspace) -> Result<Rendered, Error> {
+pub fn render(workspace: &Workspace, format: Format) -> Result<Rendered, Error> {
     let root = workspace.criterion();
     let runs = Run::all(&workspace.report().join("runs"))?;
     let topics: Vec<_> = workspace.topics.iter().map(|topic| topic.name.clone()).collect();
@@ -34,23 +43,35 @@ pub fn render(workspace: &Workspace) -> Result<Rendered, Error> {
     if comparison.sections.is_empty() && comparison.unreadable.is_empty() {
         return Err(Error::NothingMeasured(root));
     }
-    let tables: Vec<&Table> = comparison.tables().collect();
-    let charts = workspace.report().join("charts");
-    std::fs::create_dir_all(&charts)?;
-    for table in tables.iter().filter(|table| chart::is_worth_it(table)) {
-        chart::draw(table, &charts.join(chart_name(table)))?;
-    }
-    let chart_of =
-        |table: &Table| chart::is_worth_it(table).then(|| format!("charts/{}", chart_name(table)));
-    let path = workspace.report().join("report.md");
-    std::fs::write(&path, markdown::render(&comparison, &chart_of))?;
-    let cells = tables.iter().flat_map(|table| &table.rows).flat_map(|row| &row.cells);
+    let path = write(&comparison, &workspace.report(), format)?;
+    let cells = comparison.tables().flat_map(|table| &table.rows).flat_map(|row| &row.cells);
     let counts =
-        |cell: &&&Cell| matches!(cell, Cell::Failure(Failure::Wrong(_) | Failure::Failed(_)));
-    let failed = cells.filter(|cell| counts(&cell)).count();
-    Ok(Rendered { path, tables: tables.len(), failures: failed + comparison.unreadable.len() })
+        |cell: &&Cell| matches!(cell, Cell::Failure(Failure::Wrong(_) | Failure::Failed(_)));
+    let failed = cells.filter(counts).count();
+    let tables = comparison.tables().count();
+    Ok(Rendered { path, tables, failures: failed + comparison.unreadable.len() })
 }
 
-fn chart_name(table: &Table) -> String {
-    format!("{}.svg", file_name(&table.group))
+/// Writes a comparison into a directory, which is made if it is not there, and
+/// says into which file.
+///
+/// # Errors
+/// Whatever the file system says.
+pub fn write(comparison: &Comparison, directory: &Path, format: Format) -> Result<PathBuf, Error> {
+    let page = page::compose(comparison);
+    let (name, text) = match format {
+        Format::Markdown => ("report.md", markdown::write(&page)),
+        Format::Html => ("report.html", html::write(&page)),
+    };
+    std::fs::create_dir_all(directory)?;
+    if format == Format::Markdown {
+        for chart in page.charts() {
+            let file = directory.join(&chart.path);
+            file.parent().map(std::fs::create_dir_all).transpose()?;
+            std::fs::write(file, chart::svg(chart))?;
+        }
+    }
+    let path = directory.join(name);
+    std::fs::write(&path, text)?;
+    Ok(path)
 }

@@ -31,6 +31,27 @@ pub fn time(nanoseconds: f64) -> String {
     format!("{} {unit}", digits(nanoseconds / scale))
 }
 
+/// A round time, such as an axis marks, with no more digits than it has.
+///
+/// ```
+/// use report::units::round_time;
+/// let times = [0.5, 20_000.0, 1_005_000.0, 5e12, 0.0];
+/// assert_eq!(times.map(round_time), ["0.5 ns", "20 µs", "1.005 ms", "5,000 s", "0 ns"]);
+/// ```
+pub fn round_time(nanoseconds: f64) -> String {
+    let (scale, unit) = scale(nanoseconds, &TIMES);
+    let value = nanoseconds / scale;
+    let is_exact = |&places: &usize| {
+        let power = 10_f64.powi(places as i32);
+        ((value * power).round() / power - value).abs() <= value.abs() * 1e-9
+    };
+    match (0..=6).find(is_exact) {
+        Some(0) if (1000.0..1e15).contains(&value) => format!("{} {unit}", count(value as u64)),
+        Some(places) => format!("{value:.places$} {unit}"),
+        None => format!("{value:e} {unit}"),
+    }
+}
+
 /// A time with its interval, in one unit.
 ///
 /// ```

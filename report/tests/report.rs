@@ -8,12 +8,15 @@ use std::time::Duration;
 
 use report::benchmark::{Id, Sample, Work};
 use report::claim::Claim;
-use report::comparison::{self, Cell, Ratio, Ruling};
+use report::comparison::{self, Cell, Ratio};
 use report::description::{Description, Failure};
+use report::document::markdown;
 use report::layout::{self, INTERLEAVED, NEW};
 use report::machine::Machine;
-use report::markdown;
+use report::page;
 use report::record::{Mark, Outcome, Run, TopicRun, WorkloadRecord};
+use report::render::{self, Format};
+use report::verdict::Ruling;
 
 fn description() -> Description {
     Description {
@@ -131,14 +134,36 @@ fn compared(root: &Path) -> comparison::Comparison {
 fn the_report_is_the_expected_one() {
     let root = tempfile::tempdir().expect("a directory");
     sampled(root.path());
-    let chart = |_: &comparison::Table| Some("charts/threads_sin.svg".to_owned());
-    let rendered = markdown::render(&compared(root.path()), &chart);
+    let rendered = markdown::write(&page::compose(&compared(root.path())));
     let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/expected/report.md");
     if std::env::var_os("UPDATE_EXPECTED").is_some() {
         fs::write(&golden, &rendered).expect("the expected report is written");
     }
     let expected = fs::read_to_string(&golden).expect("there is an expected report");
     assert_eq!(rendered, expected, "UPDATE_EXPECTED=1 cargo test -p report writes it anew");
+}
+
+#[test]
+fn each_format_is_whole_and_in_its_place() {
+    let root = tempfile::tempdir().expect("a directory");
+    sampled(root.path());
+    let comparison = compared(root.path());
+    let target = root.path().join("report");
+    let written = |format| render::write(&comparison, &target, format).expect("it is written");
+
+    let markdown = fs::read_to_string(written(Format::Markdown)).expect("there is a report");
+    let chart = target.join("charts/threads_sin.svg");
+    assert!(markdown.contains("](charts/threads_sin.svg)"), "{markdown}");
+    let drawn = fs::read_to_string(&chart).expect("the chart stands beside it");
+    assert!(drawn.starts_with("<svg") && drawn.contains("scoped at 1,000: 30.0 µs"), "{drawn}");
+
+    fs::remove_dir_all(target.join("charts")).expect("the charts are there");
+    let page = written(Format::Html);
+    assert!(page.ends_with("report/report.html") && !chart.exists(), "a page holds its charts");
+    let page = fs::read_to_string(page).expect("there is a page");
+    for told in ["scoped at 1,000: 30.0 µs", "<h3 id=\"threadssin\">", "href=\"#threadssin\""] {
+        assert!(page.contains(told), "{told} in {page}");
+    }
 }
 
 #[test]
@@ -186,7 +211,7 @@ fn criterion_alone_gives_a_table_without_intervals_on_its_ratios() {
     let comparison = compared(root.path());
     let table = &comparison.sections[0].tables[0];
     assert_eq!(table.rows[1].cells[0].ratio(), Some(Ratio::Unpaired(0.5)));
-    let text = markdown::render(&comparison, &|_| None);
+    let text = markdown::write(&page::compose(&comparison));
     assert!(text.contains("*criterion*") && text.contains("<br>×0.500<br>"), "{text}");
     assert!(table.verdicts.iter().all(|v| matches!(v.ruling, Ruling::CannotTell(_))));
 }
@@ -244,7 +269,7 @@ fn python_at_its_own_pace_is_compared_with_python() {
     let ratio = |row: usize| table.rows[row].cells[0].ratio().and_then(Ratio::paired);
     assert_eq!(ratio(1), None, "the first of Python's rows is their reference");
     assert_eq!(ratio(2).map(|ratio| ratio.point), Some(2.0));
-    let text = markdown::render(&comparison, &|_| None);
+    let text = markdown::write(&page::compose(&comparison));
     assert!(!text.contains("faster than every Rust model"), "fewer steps are no victory: {text}");
 }
 
@@ -274,7 +299,7 @@ fn an_interrupted_run_leaves_the_columns_it_did_not_come_to() {
     let table = &comparison.sections[0].tables[0];
     assert!(table.rows.iter().all(|row| row.cells.iter().all(|cell| cell.time().is_some())));
     assert_eq!(table.earlier, [(100_000, "run1".to_owned()), (1_000_000, "run1".to_owned())]);
-    let text = markdown::render(&comparison, &|_| None);
+    let text = markdown::write(&page::compose(&comparison));
     assert!(text.contains("**The latest run is not finished**"), "{text}");
     assert!(text.contains("Column 100,000 is of an earlier run"), "{text}");
 }

@@ -6,6 +6,15 @@
 
 use crate::stats::Estimate;
 
+mod anchors;
+pub mod chart;
+pub mod html;
+pub mod markdown;
+mod names;
+mod scale;
+pub mod terminal;
+mod xml;
+
 /// A whole page.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Document {
@@ -134,6 +143,30 @@ impl From<Span> for Text {
 }
 
 impl Text {
+    /// Prose as doc comments have it: what stands between two backticks is
+    /// code, and a backtick that has no other is a backtick.
+    ///
+    /// ```
+    /// use report::document::{Span, Text};
+    /// let text = Text::prose("cargo's `bench` profile");
+    /// assert_eq!(text.0[1], Span::Code("bench".into()));
+    /// assert_eq!(text.plain(), "cargo's bench profile");
+    /// ```
+    pub fn prose(words: &str) -> Self {
+        let mut spans = Vec::new();
+        let mut rest = words;
+        while let Some((before, (code, after))) =
+            rest.split_once('`').and_then(|(before, after)| Some((before, after.split_once('`')?)))
+        {
+            spans.push(Span::Plain(before.to_owned()));
+            spans.push(Span::Code(code.to_owned()));
+            rest = after;
+        }
+        spans.push(Span::Plain(rest.to_owned()));
+        spans.retain(|span| !matches!(span, Span::Plain(words) if words.is_empty()));
+        Text(spans)
+    }
+
     /// A name or a command.
     pub fn code(text: impl Into<String>) -> Self {
         Span::Code(text.into()).into()
@@ -171,6 +204,15 @@ impl<T: Into<Text>> From<T> for Cell {
 }
 
 impl Document {
+    /// Its pictures, in order: who writes markdown into a file writes each
+    /// chart that has a path beside it.
+    pub fn charts(&self) -> impl Iterator<Item = &Chart> {
+        self.blocks.iter().filter_map(|block| match block {
+            Block::Chart(chart) => Some(chart),
+            _ => None,
+        })
+    }
+
     /// Adds a heading.
     pub fn heading(&mut self, level: u8, text: impl Into<Text>) {
         self.blocks.push(Block::Heading(level, text.into()));
@@ -188,8 +230,3 @@ impl Document {
         }
     }
 }
-
-pub mod chart;
-pub mod html;
-pub mod markdown;
-pub mod terminal;
