@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use crate::machine::Machine;
-use crate::stats::Estimate;
+use crate::stats::{self, Estimate};
 
 /// Which benchmark a sample is of.
 #[derive(Clone, Debug, Default, Deserialize, Eq, Hash, PartialEq, Serialize)]
@@ -88,6 +88,32 @@ impl Sample {
     /// Nanoseconds an iteration, visit by visit.
     pub fn per_iteration(&self) -> Vec<f64> {
         self.times.iter().zip(&self.iterations).map(|(time, n)| time / n).collect()
+    }
+
+    /// The figure that stands for this sample, in nanoseconds an iteration, as
+    /// criterion computes it; NaN of an empty sample.
+    ///
+    /// The slope is that of least squares through the origin, Σxy / Σx², which
+    /// is defined of any sample; criterion tells it only where the numbers of
+    /// iterations differ.
+    ///
+    /// ```
+    /// use report::benchmark::{Sample, Statistic};
+    /// let sample = Sample { iterations: vec![1.0, 2.0, 3.0], times: vec![10.0, 24.0, 33.0] };
+    /// assert_eq!(sample.point(Statistic::Mean), 11.0);
+    /// assert_eq!(sample.point(Statistic::Median), 11.0);
+    /// assert_eq!(sample.point(Statistic::Slope), 157.0 / 14.0);
+    /// ```
+    pub fn point(&self, statistic: Statistic) -> f64 {
+        match statistic {
+            Statistic::Mean => stats::mean(&self.per_iteration()),
+            Statistic::Median => stats::median(&self.per_iteration()),
+            Statistic::Slope => {
+                let products = self.iterations.iter().zip(&self.times).map(|(x, y)| x * y);
+                let squares = self.iterations.iter().map(|x| x * x);
+                products.sum::<f64>() / squares.sum::<f64>()
+            }
+        }
     }
 
     /// How many visits there were.

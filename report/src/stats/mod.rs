@@ -9,9 +9,28 @@
 //! A ratio of two models is taken round by round, from visits a few
 //! milliseconds apart, and then its median over rounds: what slows a whole
 //! round cancels before it can reach the interval.
+//!
+//! Two runs that were not visited in the same rounds are compared by other
+//! means, which the modules below hold:
+//!
+//! | module | holds |
+//! |---|---|
+//! | `precision` | how sure a mean, median or slope is, though visits drift together |
+//! | `ratio` | the interval of a ratio from two standard errors, or from two intervals |
+//! | `resample` | the same by resampling, for those who trust no formula |
 
 use fastrand::Rng;
 use serde::{Deserialize, Serialize};
+
+#[cfg(feature = "cli")]
+pub mod precision;
+mod ratio;
+#[cfg(feature = "cli")]
+pub mod resample;
+
+pub use ratio::ratio_of_estimates;
+#[cfg(feature = "cli")]
+pub use ratio::{geometric_mean, ratio_of_precisions, student_quantile};
 
 /// Resamples behind each interval.
 const RESAMPLES: usize = 10_000;
