@@ -166,13 +166,22 @@ fn lags(n: usize) -> usize {
     ((4.0 * (n as f64 / 100.0).powf(2.0 / 9.0)) as usize).min(n.saturating_sub(1))
 }
 
-/// The spread of single visits as a share of the figure, by the median absolute
-/// deviation, which a few outliers cannot drag; scaled to be a standard
-/// deviation if the visits are normal.
+/// The spread of single visits as a share of their median: from the first
+/// decile to the ninth, scaled to be a standard deviation if the visits are
+/// normal. One wild visit in ten does not drag it; two speeds do, as they must.
 pub fn scatter(sample: &Sample) -> f64 {
-    const NORMAL: f64 = 1.482_602_218_505_602;
-    let values = sample.per_iteration();
-    NORMAL * stats::median_abs_dev(&values) / stats::median(&values)
+    const NORMAL: f64 = 2.563_103_131_089_201;
+    let mut values = sample.per_iteration();
+    if values.is_empty() {
+        return f64::NAN;
+    }
+    values.sort_unstable_by(f64::total_cmp);
+    let decile = |share: f64| {
+        let place = share * (values.len() - 1) as f64;
+        let (below, above) = (values[place.floor() as usize], values[place.ceil() as usize]);
+        below + (above - below) * place.fract()
+    };
+    (decile(0.9) - decile(0.1)) / NORMAL / stats::median_of_sorted(&values)
 }
 
 #[cfg(test)]
