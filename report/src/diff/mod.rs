@@ -1,1 +1,560 @@
-//! What moved between two sets of benchmarks, and how sure that is.
+//! What moved between runs, and how sure that is.
+//!
+//! The first set is the reference; each later one is compared with it, row by
+//! row. A row's figure is computed anew from its visits, never taken from a
+//! tool that saw one of the two runs alone.
+//!
+//! # How a row is decided
+//! 1. The ratio's interval on the log scale, from standard errors that know of
+//!    drift ([`stats::precision`](crate::stats::precision)), by Student's t with
+//!    Welch's degrees of freedom.
+//! 2. Where that interval reaches beyond the threshold (without one: excludes
+//!    1), the bootstrap's interval too
+//!    ([`stats::resample`](crate::stats::resample)); what holds both decides.
+//! 3. What run-to-run spread the rows themselves show widens it ([`Spread`]).
+//!
+//! # Correction for many rows
+//! All intervals of a diff hold at once with 95 % confidence: each misses with
+//! 5 % divided by the number of rows (Bonferroni; Dunn, JASA 56, 1961). It was
+//! chosen over its rivals because it needs no independence (rows share a
+//! machine), because the interval shown is the one that decides, which Holm's
+//! and Hochberg's step-wise tests cannot offer, and because a failed build asks
+//! "did anything get slower?", which is the family-wise question: the false
+//! discovery rate of Benjamini and Hochberg (with intervals by Benjamini and
+//! Yekutieli, JASA 100, 2005) would let one in twenty of the rows called slower
+//! be wrong, and in a diff of one slower row gives the same interval. The price
+//! is small: of 300 rows the interval is 1.9 times as wide as of one.
+//!
+//! # What the exit code may depend on
+//! See [`Diff::outcome`].
+
+use rayon::prelude::*;
+use serde::Serialize;
+
+use crate::benchmark::{Benchmark, Id, Set, Statistic};
+use crate::error::Error;
+use crate::stats::precision::{Precision, scatter};
+use crate::stats::resample::{Draws, RESAMPLES, ratio_by_resampling};
+use crate::stats::{CONFIDENCE, Estimate, geometric_mean, ratio_of_precisions};
+
+mod common;
+mod page;
+mod pairing;
+mod sheet;
+mod spread;
+
+pub use common::CommonMode;
+pub use pairing::Named;
+pub use spread::Spread;
+
+use pairing::Pair;
+use spread::Shift;
+
+/// How to compare.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Options {
+    /// Which figure; each benchmark's own headline if absent, or the mean where
+    /// the two runs have different ones.
+    pub statistic: Option<Statistic>,
+    /// From which slowdown on a row is a regression: 0.05 is 5 %.
+    pub fail_above: Option<f64>,
+    /// Whether run-to-run spread, where the rows show any, widens the intervals.
+    pub spread: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { statistic: None, fail_above: None, spread: true }
+    }
+}
+
+/// What became of a row.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// The whole interval is above the threshold, or above 1 without one.
+    Slower,
+    /// The whole interval is below 1 over the threshold, or below 1.
+    Faster,
+    /// The whole interval is inside the threshold; without one, it holds 1, so
+    /// that no change is shown, which does not prove that there is none.
+    Unchanged,
+    /// The interval holds the threshold; or there is no ratio, because a time
+    /// is zero or no number.
+    CannotTell,
+    /// Fewer visits than an interval can be told from: criterion's `--quick`.
+    TooSmall,
+}
+
+/// What a diff says to whoever waits for its exit code.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// No threshold was given, or nothing is above it.
+    Fine,
+    /// At least one row is above the threshold with its whole interval.
+    Regression,
+    /// A threshold was given and cannot be decided.
+    Inconclusive,
+}
+
+impl Outcome {
+    /// The command's exit code: 0, 1 or 3.
+    pub fn exit_code(self) -> u8 {
+        match self {
+            Outcome::Fine => 0,
+            Outcome::Regression => 1,
+            Outcome::Inconclusive => 3,
+        }
+    }
+}
+
+/// All comparisons with one reference.
+#[derive(Clone, Debug, Serialize)]
+pub struct Diff {
+    /// What this is: `polyphony-report-diff`.
+    pub schema: &'static str,
+    /// The version of that.
+    pub version: u32,
+    /// How it was compared.
+    pub method: Method,
+    /// What the whole says.
+    pub outcome: Outcome,
+    /// The reference's label.
+    pub reference: String,
+    /// One for each later set, in the order given.
+    pub comparisons: Vec<Comparison>,
+    /// What a reader must know before believing a ratio, such as that the
+    /// machines differ.
+    pub warnings: Vec<String>,
+    /// What could not be read, with the set that it belongs to.
+    pub problems: Vec<Broken>,
+}
+
+/// How rows were compared.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Method {
+    /// How often all intervals hold at once.
+    pub confidence: f64,
+    /// How they were made to.
+    pub correction: &'static str,
+    /// The number of intervals that share the error, over all comparisons.
+    pub intervals: usize,
+    /// What is outside each interval on either side.
+    pub tail: f64,
+    /// Resamples behind each bootstrap interval of a mean or slope; a median's
+    /// is exact.
+    pub resamples: usize,
+    /// The figure that was asked for, if one was.
+    pub statistic: Option<Statistic>,
+    /// The threshold, if one was given.
+    pub fail_above: Option<f64>,
+}
+
+/// One set against the reference.
+#[derive(Clone, Debug, Serialize)]
+pub struct Comparison {
+    /// Its label.
+    pub subject: String,
+    /// The benchmarks that both have, the largest slowdown first; those without
+    /// a ratio last.
+    pub rows: Vec<Row>,
+    /// Benchmarks that only the reference has.
+    pub only_reference: Vec<Named>,
+    /// Benchmarks that only this set has.
+    pub only_subject: Vec<Named>,
+    /// The geometric mean of the ratios with its own 95 % interval, over rows
+    /// that can be decided by.
+    pub geometric_mean: Option<Estimate>,
+    /// Run-to-run spread, if the rows show any.
+    pub spread: Option<Spread>,
+    /// Whether most rows moved together.
+    pub common: Option<CommonMode>,
+}
+
+/// One benchmark in both.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Row {
+    /// Its names.
+    pub id: Id,
+    /// Its place in the reference, which tells namesakes apart.
+    pub place: String,
+    /// The figure that was compared.
+    pub statistic: Statistic,
+    /// Whether the two have different headlines, so that the mean had to do.
+    pub mixed: bool,
+    /// The reference's figure.
+    pub reference: Side,
+    /// The other's.
+    pub subject: Side,
+    /// The other's time over the reference's; above one is slower. Absent if a
+    /// time is zero or no number.
+    pub ratio: Option<f64>,
+    /// The interval that decides; absent where nothing can be decided.
+    pub interval: Option<Interval>,
+    /// Whether the bootstrap had its say.
+    pub resampled: bool,
+    /// Whether both hold the very same sample: it was copied, not measured.
+    pub identical: bool,
+    /// What became of it.
+    pub verdict: Verdict,
+}
+
+/// One run's figure of a row.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Side {
+    /// Nanoseconds an iteration.
+    pub time: f64,
+    /// How many visits it is taken from.
+    pub visits: usize,
+}
+
+/// What a ratio lies in.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Interval {
+    /// Its lower end.
+    pub lower: f64,
+    /// Its upper end.
+    pub upper: f64,
+}
+
+/// Something that could not be read.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+pub struct Broken {
+    /// The set's label.
+    pub set: String,
+    /// The file, and what is wrong with it.
+    pub what: String,
+}
+
+/// Compares each later set with the first.
+///
+/// Costs a pass over all visits, and 0.3 ms for each row of two hundred visits
+/// that needs the bootstrap, on as many threads as there are cores.
+///
+/// # Errors
+/// [`Error::Usage`] for fewer than two sets, a threshold that is no share, sets
+/// that have no benchmark in common, and sets that hold the same samples.
+pub fn compare(sets: &[Set], options: &Options) -> Result<Diff, Error> {
+    let [reference, subjects @ ..] = sets else {
+        return Err(Error::Usage("a diff takes two sets of results or more".into()));
+    };
+    if subjects.is_empty() {
+        return Err(Error::Usage(format!(
+            "a diff takes two sets of results or more, and there is only {:?}",
+            reference.label
+        )));
+    }
+    if let Some(share) = options.fail_above.filter(|x| !x.is_finite() || *x < 0.0) {
+        return Err(Error::Usage(format!("{share} is no threshold: 0.05 stands for 5 %")));
+    }
+    let matched: Vec<pairing::Matched<'_>> =
+        subjects.iter().map(|subject| pairing::pair(reference, subject)).collect();
+    for (subject, matched) in subjects.iter().zip(&matched) {
+        refuse(reference, subject, matched)?;
+    }
+    let drafts: Vec<Vec<Draft<'_>>> = matched
+        .iter()
+        .map(|matched| matched.pairs.par_iter().map(|pair| Draft::of(*pair, options)).collect())
+        .collect();
+    let intervals = drafts.iter().flatten().filter(|draft| draft.figures.is_some()).count();
+    let tail = (1.0 - CONFIDENCE) / 2.0 / intervals.max(1) as f64;
+    let lengths = |draft: &Draft<'_>| {
+        [draft.pair.reference, draft.pair.subject].map(|benchmark| benchmark.sample.len())
+    };
+    // Exact medians need no draws.
+    let resampled = drafts
+        .iter()
+        .flatten()
+        .filter(|draft| draft.figures.is_some() && draft.statistic != Statistic::Median);
+    let draws = Draws::for_lengths(resampled.flat_map(lengths));
+    let comparisons = subjects
+        .iter()
+        .zip(matched)
+        .zip(drafts)
+        .map(|((subject, matched), drafts)| {
+            Comparison::of(subject, matched, &drafts, tail, &draws, options)
+        })
+        .collect();
+    let problems = sets.iter().flat_map(|set| {
+        let broken = |problem: &crate::benchmark::Problem| Broken {
+            set: set.label.clone(),
+            what: problem.to_string(),
+        };
+        set.problems.iter().map(broken)
+    });
+    let mut diff = Diff {
+        schema: "polyphony-report-diff",
+        version: 1,
+        method: Method {
+            confidence: CONFIDENCE,
+            correction: "Bonferroni",
+            intervals,
+            tail,
+            resamples: RESAMPLES,
+            statistic: options.statistic,
+            fail_above: options.fail_above,
+        },
+        outcome: Outcome::Fine,
+        reference: reference.label.clone(),
+        comparisons,
+        warnings: subjects.iter().filter_map(|subject| machines(reference, subject)).collect(),
+        problems: problems.collect(),
+    };
+    diff.outcome = diff.outcome();
+    Ok(diff)
+}
+
+impl Diff {
+    /// What the whole says: without a threshold it is fine, whatever moved.
+    ///
+    /// With one, a comparison is a regression if a row is [`Verdict::Slower`],
+    /// unless most rows moved together, which is the machine until shown
+    /// otherwise. It is inconclusive if that alarm rang, if the threshold lies
+    /// inside the interval of a row, or if no row could be decided at all, as
+    /// with criterion's `--quick`. Of several comparisons, a regression outdoes
+    /// what is inconclusive.
+    pub fn outcome(&self) -> Outcome {
+        let Some(threshold) = self.method.fail_above else {
+            return Outcome::Fine;
+        };
+        let outcomes: Vec<Outcome> =
+            self.comparisons.iter().map(|comparison| comparison.outcome(1.0 + threshold)).collect();
+        [Outcome::Regression, Outcome::Inconclusive]
+            .into_iter()
+            .find(|outcome| outcomes.contains(outcome))
+            .unwrap_or(Outcome::Fine)
+    }
+}
+
+impl Comparison {
+    fn of(
+        subject: &Set,
+        matched: pairing::Matched<'_>,
+        drafts: &[Draft<'_>],
+        tail: f64,
+        draws: &Draws,
+        options: &Options,
+    ) -> Self {
+        let shifts: Vec<Shift> = drafts.iter().filter_map(Draft::shift).collect();
+        let spread = options.spread.then(|| spread::between_runs(&shifts)).flatten();
+        let (spread, mut widths) = spread.map_or((None, Vec::new()), |(x, y)| (Some(x), y));
+        // One width for each draft that has figures, in their order.
+        widths.resize(shifts.len(), 0.0);
+        let mut widths = widths.into_iter();
+        let widths: Vec<f64> = drafts
+            .iter()
+            .map(|draft| draft.figures.and_then(|_| widths.next()).unwrap_or(0.0))
+            .collect();
+        let mut rows: Vec<Row> = drafts
+            .par_iter()
+            .zip(widths)
+            .map(|(draft, width)| draft.decide(width, tail, draws, options.fail_above))
+            .collect();
+        let common = common::alarm(&rows);
+        let decided = rows.iter().filter(|row| row.interval.is_some()).filter_map(|row| row.ratio);
+        let geometric_mean = geometric_mean(&decided.collect::<Vec<_>>());
+        let effect = |row: &Row| row.ratio.unwrap_or(f64::NEG_INFINITY);
+        rows.sort_by(|a, b| effect(b).total_cmp(&effect(a)));
+        Self {
+            subject: subject.label.clone(),
+            rows,
+            only_reference: matched.only_reference,
+            only_subject: matched.only_subject,
+            geometric_mean,
+            spread,
+            common,
+        }
+    }
+
+    fn outcome(&self, threshold: f64) -> Outcome {
+        let regression = self.rows.iter().any(|row| row.verdict == Verdict::Slower);
+        let mut intervals = self.rows.iter().filter_map(|row| row.interval).peekable();
+        if self.common.is_some() || intervals.peek().is_none() {
+            Outcome::Inconclusive
+        } else if regression {
+            Outcome::Regression
+        } else if intervals
+            .any(|interval| interval.lower <= threshold && threshold < interval.upper)
+        {
+            Outcome::Inconclusive
+        } else {
+            Outcome::Fine
+        }
+    }
+}
+
+/// A row before it is decided.
+struct Draft<'a> {
+    pair: Pair<'a>,
+    statistic: Statistic,
+    mixed: bool,
+    identical: bool,
+    /// The reference's and the other's; `None` where no interval can be told,
+    /// and none is needed of identical samples.
+    figures: Option<[Precision; 2]>,
+}
+
+impl<'a> Draft<'a> {
+    fn of(pair: Pair<'a>, options: &Options) -> Self {
+        let headlines = [pair.reference.typical, pair.subject.typical];
+        let mixed = options.statistic.is_none() && headlines[0] != headlines[1];
+        let typical = if mixed { Statistic::Mean } else { headlines[0] };
+        let statistic = options.statistic.unwrap_or(typical);
+        let identical = pair.is_identical();
+        let figures = || {
+            Some([
+                Precision::of(&pair.reference.sample, statistic)?,
+                Precision::of(&pair.subject.sample, statistic)?,
+            ])
+        };
+        let figures = if identical { None } else { figures() };
+        Self { pair, statistic, mixed, identical, figures }
+    }
+
+    /// How far it moved, for the estimate of the spread.
+    fn shift(&self) -> Option<Shift> {
+        let [reference, subject] = self.figures?;
+        let [a, b] = [self.pair.reference, self.pair.subject].map(|x| scatter(&x.sample));
+        Some(Shift {
+            log_ratio: (subject.point / reference.point).ln(),
+            error: subject.relative().hypot(reference.relative()),
+            scatter: a.hypot(b),
+        })
+    }
+
+    /// `width` is by how much spread alone may move it on the log scale, in
+    /// standard units of its distribution.
+    fn decide(&self, width: f64, tail: f64, draws: &Draws, fail_above: Option<f64>) -> Row {
+        let side = |benchmark: &Benchmark| Side {
+            time: benchmark.sample.point(self.statistic),
+            visits: benchmark.sample.len(),
+        };
+        let (reference, subject) = (side(self.pair.reference), side(self.pair.subject));
+        let ratio = subject.time / reference.time;
+        let mut row = Row {
+            id: self.pair.reference.id.clone(),
+            place: self.pair.reference.place.clone(),
+            statistic: self.statistic,
+            mixed: self.mixed,
+            reference,
+            subject,
+            ratio: (ratio.is_normal() && ratio > 0.0).then_some(ratio),
+            interval: None,
+            resampled: false,
+            identical: self.identical,
+            verdict: Verdict::CannotTell,
+        };
+        let samples = [&self.pair.subject.sample, &self.pair.reference.sample];
+        if samples.iter().any(|sample| sample.is_too_small()) {
+            row.verdict = Verdict::TooSmall;
+            return row;
+        }
+        if self.identical && row.ratio.is_some() {
+            row.interval = Some(Interval { lower: 1.0, upper: 1.0 });
+            row.verdict = Verdict::Unchanged;
+            return row;
+        }
+        let Some([reference, subject]) = self.figures else {
+            return row;
+        };
+        let spread = spread::half_width(width, tail);
+        let mut interval = ratio_of_precisions(&subject, &reference, tail);
+        let threshold = 1.0 + fail_above.unwrap_or(0.0);
+        if reaches_beyond(widened(interval, spread), fail_above) {
+            let [subject, reference] = samples;
+            let resampled = ratio_by_resampling(subject, reference, self.statistic, tail, draws);
+            row.resampled = resampled.is_some();
+            if let Some(resampled) = resampled {
+                interval.lower = interval.lower.min(resampled.lower);
+                interval.upper = interval.upper.max(resampled.upper);
+            }
+        }
+        let interval = widened(interval, spread);
+        row.verdict = judge(interval, threshold, fail_above.is_some());
+        row.interval = Some(interval);
+        row
+    }
+}
+
+fn reaches_beyond(Interval { lower, upper }: Interval, fail_above: Option<f64>) -> bool {
+    match fail_above {
+        Some(share) => upper > 1.0 + share || lower < 1.0 / (1.0 + share),
+        None => lower > 1.0 || upper < 1.0,
+    }
+}
+
+fn judge(Interval { lower, upper }: Interval, threshold: f64, given: bool) -> Verdict {
+    if lower > threshold {
+        Verdict::Slower
+    } else if upper < 1.0 / threshold {
+        Verdict::Faster
+    } else if !given || (lower >= 1.0 / threshold && upper <= threshold) {
+        Verdict::Unchanged
+    } else {
+        Verdict::CannotTell
+    }
+}
+
+/// The interval of the sum of two independent errors on the log scale: their
+/// half-widths add as the sides of a right angle (see
+/// [`ratio_of_estimates`](crate::stats::ratio_of_estimates)).
+fn widened(Estimate { point, lower, upper }: Estimate, half: f64) -> Interval {
+    Interval {
+        lower: point * (-(point / lower).ln().hypot(half)).exp(),
+        upper: point * (upper / point).ln().hypot(half).exp(),
+    }
+}
+
+/// Refuses what cannot be compared.
+fn refuse(reference: &Set, subject: &Set, matched: &pairing::Matched<'_>) -> Result<(), Error> {
+    let (a, b, pairs) = (&reference.label, &subject.label, &matched.pairs);
+    if pairs.is_empty() {
+        let counts = [reference, subject].map(|set| set.benchmarks.len());
+        let broken = reference.problems.len() + subject.problems.len();
+        let broken =
+            if broken == 0 { String::new() } else { format!("; {broken} could not be read") };
+        return Err(Error::Usage(format!(
+            "{a:?} and {b:?} have no benchmark in common: the first has {}, the second {}{broken}",
+            counts[0], counts[1]
+        )));
+    }
+    if pairs.iter().all(Pair::is_identical) {
+        return Err(Error::Usage(format!(
+            "{a:?} and {b:?} hold the very same samples in all {} benchmarks, so one is a copy of \
+             the other: after each run plain `cargo bench` copies `new` over `base`. Save each run \
+             under a name of its own, with `cargo bench -- --save-baseline before` and later \
+             `--save-baseline after`, and compare those",
+            pairs.len()
+        )));
+    }
+    Ok(())
+}
+
+/// A warning if the two were measured on machines that differ in what moves
+/// times; commits are meant to differ.
+fn machines(reference: &Set, subject: &Set) -> Option<String> {
+    let (a, b) = (reference.machine.as_ref()?, subject.machine.as_ref()?);
+    let gibibytes = |bytes: u64| (bytes as f64 / f64::from(1 << 30)).round();
+    let fields = [
+        ("processor", a.cpu.clone(), b.cpu.clone()),
+        ("cores", a.cores.to_string(), b.cores.to_string()),
+        ("memory", format!("{} GiB", gibibytes(a.memory)), format!("{} GiB", gibibytes(b.memory))),
+        ("kernel", a.kernel.clone(), b.kernel.clone()),
+        ("compiler", a.rustc.clone(), b.rustc.clone()),
+    ];
+    let differences: Vec<String> = fields
+        .into_iter()
+        .filter(|(_, a, b)| a != b)
+        .map(|(what, a, b)| format!("{what} {a} against {b}"))
+        .collect();
+    (!differences.is_empty()).then(|| {
+        format!(
+            "{} and {} were measured on machines that differ: {}. A ratio then tells of both the \
+             program and the machine.",
+            reference.label,
+            subject.label,
+            differences.join("; ")
+        )
+    })
+}

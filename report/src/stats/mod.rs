@@ -9,9 +9,28 @@
 //! A ratio of two models is taken round by round, from visits a few
 //! milliseconds apart, and then its median over rounds: what slows a whole
 //! round cancels before it can reach the interval.
+//!
+//! Two runs that were not visited in the same rounds are compared by other
+//! means, which the modules below hold:
+//!
+//! | module | holds |
+//! |---|---|
+//! | `precision` | how sure a mean, median or slope is, though visits drift together |
+//! | `ratio` | the interval of a ratio from two standard errors, or from two intervals |
+//! | `resample` | the same by resampling, for those who trust no formula |
 
 use fastrand::Rng;
 use serde::{Deserialize, Serialize};
+
+#[cfg(feature = "cli")]
+pub mod precision;
+mod ratio;
+#[cfg(feature = "cli")]
+pub mod resample;
+
+pub use ratio::ratio_of_estimates;
+#[cfg(feature = "cli")]
+pub use ratio::{geometric_mean, ratio_of_precisions, student_quantile};
 
 /// Resamples behind each interval.
 const RESAMPLES: usize = 10_000;
@@ -96,15 +115,6 @@ pub fn ratio_estimate(subject: &[f64], reference: &[f64]) -> Estimate {
     assert_eq!(subject.len(), reference.len(), "a ratio is taken round by round");
     let ratios: Vec<f64> = subject.iter().zip(reference).map(|(s, r)| s / r).collect();
     median_estimate(&ratios)
-}
-
-/// The ratio of two figures (stand-in until the statistics are merged).
-pub fn ratio_of_estimates(subject: Estimate, reference: Estimate) -> Estimate {
-    Estimate {
-        point: subject.point / reference.point,
-        lower: subject.lower / reference.upper,
-        upper: subject.upper / reference.lower,
-    }
 }
 
 /// Any statistic of `values` with its percentile-bootstrap interval.

@@ -1,0 +1,336 @@
+//! A diff as a page.
+
+use std::collections::{HashMap, HashSet};
+
+use super::{Comparison, Diff, Interval, Named, Outcome, Row, Verdict, spread};
+use crate::benchmark::{Id, Sample};
+use crate::document::{Block, Cell, Column, Document, Grid, Span, Text, Tone};
+use crate::stats::Estimate;
+use crate::units;
+
+impl Diff {
+    /// The page: how it was compared, what the whole says, a grid with a group
+    /// of columns for each later set, and what is not in the grid.
+    pub fn document(&self) -> Document {
+        let mut page = Document::default();
+        let subjects: Vec<&str> = self.comparisons.iter().map(|x| x.subject.as_str()).collect();
+        let title = Text::from("From ").then(Text::code(self.reference.as_str()));
+        page.heading(1, title.then(" to ").then(list(&subjects)));
+        page.paragraph(self.how());
+        for warning in &self.warnings {
+            page.paragraph(Text::strong("Warning: ").then(warning.clone()));
+        }
+        let single = self.comparisons.len() == 1;
+        for comparison in &self.comparisons {
+            for line in self.summary(comparison) {
+                let whose = Text::code(comparison.subject.as_str()).then(": ");
+                page.paragraph(if single { line } else { whose.then(line) });
+            }
+        }
+        if let Some(line) = self.ending() {
+            page.paragraph(line);
+        }
+        page.blocks.push(Block::Grid(self.grid()));
+        for comparison in &self.comparisons {
+            let sides = [
+                (&comparison.only_reference, &self.reference, &comparison.subject),
+                (&comparison.only_subject, &comparison.subject, &self.reference),
+            ];
+            for (rows, here, there) in sides.into_iter().filter(|(rows, ..)| !rows.is_empty()) {
+                let head = Text::from(format!("{} only in ", benchmarks(rows.len())));
+                let head = head.then(Text::code(here.as_str())).then(", not in ");
+                page.paragraph(head.then(Text::code(there.as_str())).then(":"));
+                page.list(rows.iter().map(place).collect());
+            }
+        }
+        page.list(self.footnotes());
+        page
+    }
+
+    fn how(&self) -> Text {
+        let rows = self.comparisons.iter().flat_map(|comparison| &comparison.rows);
+        let visits: Vec<usize> =
+            rows.flat_map(|row| [row.reference.visits, row.subject.visits]).collect();
+        let visits = match (visits.iter().min(), visits.iter().max()) {
+            (Some(least), Some(most)) if least != most => format!("{least} to {most}"),
+            (Some(each), _) => each.to_string(),
+            _ => "no".into(),
+        };
+        let figure = match self.method.statistic {
+            Some(statistic) => format!("{statistic} times"),
+            None => "typical times".into(),
+        };
+        let threshold = match self.method.fail_above {
+            Some(share) => format!(
+                " Slower is what is above ×{} with its whole interval.",
+                trimmed(1.0 + share)
+            ),
+            None => String::new(),
+        };
+        Text::from(format!(
+            "Ratios of {figure} to those of the first, above 1 is slower; {visits} visits a row. \
+             Intervals hold at {:.0} % all at once, over {} of them ({}).{threshold}",
+            100.0 * self.method.confidence,
+            self.method.intervals,
+            self.method.correction,
+        ))
+    }
+
+    /// What a comparison says as a whole, a line each.
+    fn summary(&self, comparison: &Comparison) -> Vec<Text> {
+        let mut lines = Vec::new();
+        let verdicts = [
+            Verdict::Slower,
+            Verdict::Faster,
+            Verdict::Unchanged,
+            Verdict::CannotTell,
+            Verdict::TooSmall,
+        ];
+        let counts = verdicts.iter().filter_map(|verdict| {
+            let count = comparison.rows.iter().filter(|row| row.verdict == *verdict).count();
+            (count > 0).then(|| format!("{count} {}", self.word(*verdict)))
+        });
+        let counts = counts.collect::<Vec<_>>().join(", ");
+        let mean = comparison.geometric_mean.map_or_else(String::new, |mean| {
+            format!(" Geometric mean {}, its interval being of the mean alone.", ratio(mean))
+        });
+        lines.push(format!("{counts} of {}.{mean}", benchmarks(comparison.rows.len())).into());
+        if let Some(common) = comparison.common {
+            let direction = if common.ratio > 1.0 { "slower" } else { "faster" };
+            let percent = 100.0 * (common.ratio - 1.0).abs();
+            lines.push(
+                Text::strong(format!(
+                    "{} of {} rows moved by about {} %, all {direction}: suspect the machine.",
+                    common.moved,
+                    common.rows,
+                    units::digits(percent)
+                ))
+                .then(" Measure both again, in turn, before believing a row."),
+            );
+        }
+        match comparison.spread {
+            Some(spread) => lines.push(
+                format!(
+                    "Between these two runs half of the rows moved by {} % or more, where their \
+                     visits explain {} %: every interval is widened by what unchanged rows move \
+                     from run to run. More runs, not more visits, would narrow them.",
+                    units::digits(100.0 * spread.typical),
+                    units::digits(100.0 * spread.explained)
+                )
+                .into(),
+            ),
+            None if comparison.rows.len() < spread::FEWEST => lines.push(
+                format!(
+                    "{} are too few to tell how far unchanged rows move from run to run: a second \
+                     pair of runs shows whether a change stays.",
+                    benchmarks(comparison.rows.len())
+                )
+                .into(),
+            ),
+            None => {}
+        }
+        lines
+    }
+
+    /// What the outcome is and why, where a threshold was given.
+    fn ending(&self) -> Option<Text> {
+        let threshold = self.method.fail_above?;
+        let percent = trimmed(100.0 * threshold);
+        Some(match self.outcome {
+            Outcome::Fine => format!("Fine: no row is slower by more than {percent} %.").into(),
+            Outcome::Regression => Text::strong("Regression")
+                .then(format!(": a row is slower by more than {percent} %.")),
+            Outcome::Inconclusive => {
+                let rows = || self.comparisons.iter().flat_map(|x| &x.rows);
+                let why = if self.comparisons.iter().any(|x| x.common.is_some()) {
+                    "most rows moved together".to_owned()
+                } else if rows().all(|row| row.interval.is_none()) {
+                    "no row has enough visits to decide by".to_owned()
+                } else {
+                    let holds =
+                        |x: Interval| x.lower <= 1.0 + threshold && x.upper > 1.0 + threshold;
+                    let rows = rows().filter(|row| row.interval.is_some_and(holds)).count();
+                    format!("{percent} % lies inside the interval of {}", benchmarks(rows))
+                };
+                Text::strong("Inconclusive").then(format!(": {why}."))
+            }
+        })
+    }
+
+    fn grid(&self) -> Grid {
+        let column = |head: Text, right| Column { head, right };
+        let mut columns = vec![
+            column("benchmark".into(), false),
+            column(Text::code(self.reference.as_str()), true),
+        ];
+        let single = self.comparisons.len() == 1;
+        for comparison in &self.comparisons {
+            let name = || Text::code(comparison.subject.as_str());
+            let of = |what: &str| {
+                if single { Text::from(what) } else { name().then(format!(" {what}")) }
+            };
+            columns.extend([
+                column(name(), true),
+                column(of("ratio"), true),
+                column(of("verdict"), false),
+            ]);
+        }
+        let mut order: Vec<Key<'_>> = Vec::new();
+        let mut found: HashMap<Key<'_>, Vec<Option<&Row>>> = HashMap::new();
+        for (at, comparison) in self.comparisons.iter().enumerate() {
+            for row in &comparison.rows {
+                let cells = found.entry((&row.id, &row.place)).or_insert_with(|| {
+                    order.push((&row.id, &row.place));
+                    vec![None; self.comparisons.len()]
+                });
+                cells[at] = Some(row);
+            }
+        }
+        let slowdown = |key: &Key<'_>| {
+            let ratios = found[key].iter().flatten().filter_map(|row| row.ratio);
+            ratios.fold(f64::NEG_INFINITY, f64::max)
+        };
+        order.sort_by(|a, b| slowdown(b).total_cmp(&slowdown(a)));
+        let namesakes = namesakes(&order);
+        let rows = order.iter().map(|key| {
+            let mut name = Text::code(key.0.to_string());
+            if namesakes.contains(key.0) {
+                name = name.then(" in ").then(Text::code(key.1));
+            }
+            let mut cells = vec![Cell::from(name)];
+            // The reference's time is the same in each, unless figures differ.
+            let first = found[key].iter().flatten().next();
+            cells.push(first.map_or_else(Cell::default, |row| time(row.reference.time)));
+            for row in &found[key] {
+                match row {
+                    Some(row) => cells.extend(self.change(row)),
+                    None => cells.extend(std::array::from_fn::<Cell, 3, _>(|_| Cell::default())),
+                }
+            }
+            cells
+        });
+        Grid { columns, rows: rows.collect() }
+    }
+
+    /// A row's cells in a comparison: time, ratio, verdict.
+    fn change(&self, row: &Row) -> [Cell; 3] {
+        let text = match (row.ratio, row.interval) {
+            (Some(point), Some(Interval { lower, upper })) => {
+                ratio(Estimate { point, lower, upper })
+            }
+            (Some(point), None) => format!("×{}", units::digits(point)),
+            (None, _) => "no ratio".to_owned(),
+        };
+        let tone = match row.verdict {
+            Verdict::Slower => Tone::Bad,
+            Verdict::Faster => Tone::Good,
+            Verdict::Unchanged => Tone::Plain,
+            Verdict::CannotTell | Verdict::TooSmall => Tone::Faint,
+        };
+        let word = self.word(row.verdict);
+        let verdict = match row.verdict {
+            _ if row.identical => Text::from("the same data"),
+            Verdict::Slower | Verdict::Faster => Text::strong(word),
+            _ => word.into(),
+        };
+        [
+            time(row.subject.time),
+            Cell { key: row.ratio, tone, ..Cell::from(text) },
+            Cell { tone, ..Cell::from(verdict) },
+        ]
+    }
+
+    /// A verdict in words: without a threshold, nothing is proved unchanged.
+    fn word(&self, verdict: Verdict) -> &'static str {
+        match verdict {
+            Verdict::Slower => "slower",
+            Verdict::Faster => "faster",
+            Verdict::Unchanged if self.method.fail_above.is_none() => "no change shown",
+            Verdict::Unchanged => "unchanged",
+            Verdict::CannotTell => "cannot tell",
+            Verdict::TooSmall => "too few visits",
+        }
+    }
+
+    fn footnotes(&self) -> Vec<Text> {
+        let rows = || self.comparisons.iter().flat_map(|comparison| &comparison.rows);
+        let count = |which: fn(&Row) -> bool| rows().filter(|row| which(row)).count();
+        let notes: [(usize, String); 4] = [
+            (
+                count(|row| row.mixed),
+                "have different headlines in the two runs, and are compared by their means".into(),
+            ),
+            (
+                count(|row| row.verdict == Verdict::TooSmall),
+                format!(
+                    "have fewer than {} visits, as criterion's --quick leaves: they can neither \
+                     pass nor fail",
+                    Sample::FEWEST
+                ),
+            ),
+            (
+                count(|row| row.ratio.is_none()),
+                "have a time of zero or none at all, of which there is no ratio".into(),
+            ),
+            (
+                count(|row| row.identical),
+                "hold the very same sample in both: it was copied, not measured again".into(),
+            ),
+        ];
+        let notes = notes.into_iter().filter(|(count, _)| *count > 0);
+        let notes = notes.map(|(count, what)| Text::from(format!("{count} of the rows {what}.")));
+        let problems = self.problems.iter().map(|problem| {
+            Text::from("Not read, of ")
+                .then(Text::code(problem.set.as_str()))
+                .then(": ")
+                .then(problem.what.as_str())
+        });
+        notes.chain(problems).collect()
+    }
+}
+
+/// What tells rows apart.
+type Key<'a> = (&'a Id, &'a str);
+
+fn namesakes<'a>(keys: &[Key<'a>]) -> HashSet<&'a Id> {
+    let mut seen = HashSet::new();
+    keys.iter().filter(|(id, _)| !seen.insert(*id)).map(|(id, _)| *id).collect()
+}
+
+fn list(names: &[&str]) -> Text {
+    let mut text = Text::default();
+    for (place, name) in names.iter().enumerate() {
+        if place > 0 {
+            text.0.push(Span::Plain(", ".into()));
+        }
+        text.0.push(Span::Code((*name).to_owned()));
+    }
+    text
+}
+
+fn place(named: &Named) -> Text {
+    Text::code(named.id.to_string())
+}
+
+fn time(nanoseconds: f64) -> Cell {
+    let text = if nanoseconds.is_finite() { units::time(nanoseconds) } else { "no time".into() };
+    Cell { key: Some(nanoseconds).filter(|x| x.is_finite()), ..Cell::from(text) }
+}
+
+/// A ratio with its interval, to a tenth of a percent: three digits cannot tell
+/// 1.004 from 1.
+fn ratio(Estimate { point, lower, upper }: Estimate) -> String {
+    let text =
+        |x: f64| if (0.1..9.9995).contains(&x) { format!("{x:.3}") } else { units::digits(x) };
+    format!("×{} [{}, {}]", text(point), text(lower), text(upper))
+}
+
+/// A figure without the digits that only floating point put there.
+fn trimmed(x: f64) -> String {
+    let text = format!("{x:.6}");
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
+fn benchmarks(count: usize) -> String {
+    if count == 1 { "1 benchmark".into() } else { format!("{count} benchmarks") }
+}
