@@ -42,6 +42,7 @@ fn nothing_is_wrong_with_a_well_tree() {
     let mark =
         Mark { run: "r".into(), rounds: 4, outcome: Outcome::Stopped { at: 1, seconds: 2.0 } };
     mark.write(tree.path(), &id("g", "slow")).expect("written");
+    fs::create_dir(tree.path().join("g/deleted")).expect("a folder");
     fs::create_dir(tree.path().join("g/report")).expect("a folder");
     fs::write(tree.path().join("g/report/index.html"), "<html>").expect("written");
     fs::create_dir(tree.path().join("g/f/change")).expect("a folder");
@@ -215,7 +216,7 @@ fn what_misleads_although_it_reads_well() {
 #[test]
 fn findings_can_be_written_as_json() {
     let tree = tree();
-    fs::create_dir(tree.path().join("empty")).expect("a folder");
+    fs::create_dir(tree.path().join("new")).expect("a folder");
     let json = serde_json::to_value(only(tree.path())).expect("JSON");
     assert_eq!(json["kind"], "empty");
     assert!(json["advice"].as_str().is_some_and(|advice| advice.starts_with("delete it: rmdir ")));

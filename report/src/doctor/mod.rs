@@ -94,12 +94,14 @@ impl fmt::Display for Finding {
 /// As for [`read_sets`](crate::layout::read_sets).
 pub fn examine(root: &Path) -> Result<Vec<Finding>, Error> {
     let walked = walk(root, |folder, seen| look(root, folder, seen))?;
-    let (mut findings, mut data, mut strays) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut findings, mut data) = (Vec::new(), Vec::new());
+    let (mut strays, mut empty) = (Vec::new(), Vec::new());
     for seen in walked.found {
         match seen {
             Seen::Finding(finding) => findings.push(finding),
             Seen::Data(one) => data.push(*one),
             Seen::Stray(path) => strays.push(path),
+            Seen::Empty(path) => empty.push(path),
         }
     }
     let told = |path: &PathBuf| findings.iter().any(|finding| finding.path == *path);
@@ -111,7 +113,7 @@ pub fn examine(root: &Path) -> Result<Vec<Finding>, Error> {
     }));
     data.sort_by(|a, b| (&a.place, &a.baseline).cmp(&(&b.place, &b.baseline)));
     findings.extend(rules::all(root, &data));
-    findings.extend(rules::strays(strays, &data));
+    findings.extend(rules::misnamed(strays, empty, &data));
     findings.sort();
     Ok(findings)
 }
@@ -122,6 +124,8 @@ enum Seen {
     Data(Box<Data>),
     /// A file that criterion does not write.
     Stray(PathBuf),
+    /// A folder with nothing in it.
+    Empty(PathBuf),
 }
 
 /// A measurement that can be read.
@@ -160,12 +164,7 @@ fn look(root: &Path, folder: &Folder, seen: &mut Vec<Seen>) {
                 .into(),
         }));
     } else if folder.is_empty() {
-        seen.push(Seen::Finding(Finding {
-            kind: Kind::Empty,
-            path: folder.path.clone(),
-            what: "is a folder with nothing in it".into(),
-            advice: format!("delete it: rmdir {}", quoted(&folder.path.to_string_lossy())),
-        }));
+        seen.push(Seen::Empty(folder.path.clone()));
     } else if folder.is_dataset() {
         seen.extend(read(root, folder));
     }

@@ -37,19 +37,25 @@ pub(super) fn all(root: &Path, data: &[Data]) -> Vec<Finding> {
     findings
 }
 
-/// Files that are called like a baseline.
-pub(super) fn strays(files: Vec<PathBuf>, data: &[Data]) -> impl Iterator<Item = Finding> {
-    let baselines: BTreeSet<_> =
-        data.iter().map(|x| x.baseline.clone()).chain([NEW.into(), "base".into()]).collect();
-    let is_baseline = move |path: &PathBuf| {
+/// Files and empty folders that are called like a baseline. Empty folders of
+/// other names are what is left of deleted benchmarks, and mislead nobody.
+pub(super) fn misnamed(files: Vec<PathBuf>, empty: Vec<PathBuf>, data: &[Data]) -> Vec<Finding> {
+    let mut baselines = BTreeSet::from([NEW, "base"]);
+    baselines.extend(data.iter().map(|one| one.baseline.as_str()));
+    let is_baseline = |path: &PathBuf| {
         path.file_name().and_then(|name| name.to_str()).is_some_and(|x| baselines.contains(x))
     };
-    files.into_iter().filter(is_baseline).map(|path| Finding {
-        kind: Kind::Unreadable,
-        what: "is a file, where a baseline's folder was expected".into(),
-        advice: format!("move it away or delete it: rm {}", quoted(&path.to_string_lossy())),
+    let finding = |(path, kind, what, delete): (PathBuf, Kind, &str, &str)| Finding {
+        kind,
+        what: what.into(),
+        advice: format!("delete it: {delete} {}", quoted(&path.to_string_lossy())),
         path,
-    })
+    };
+    let file = "is a file, where a baseline's folder was expected";
+    let files = files.into_iter().map(|path| (path, Kind::Unreadable, file, "rm"));
+    let nothing = "is a baseline's folder with nothing in it";
+    let empty = empty.into_iter().map(|path| (path, Kind::Empty, nothing, "rmdir"));
+    files.chain(empty).filter(|(path, ..)| is_baseline(path)).map(finding).collect()
 }
 
 /// criterion writes the sample before the estimates, and neither in one piece
