@@ -238,6 +238,96 @@ pub fn read(root: &Path, id: &Id, baseline: &str) -> io::Result<Option<Measured>
     Ok(Some(Measured { id, work, sample, headline, directory }))
 }
 
+/// Stand-in until the parallel reader is merged: one set for each baseline.
+///
+/// # Errors
+/// None here.
+#[cfg(feature = "cli")]
+pub fn read_sets(
+    root: &Path,
+    baselines: &[&str],
+) -> Result<Vec<crate::benchmark::Set>, crate::error::Error> {
+    use crate::benchmark::{Benchmark, Estimates, Set, Statistic};
+    let mut directories = Vec::new();
+    walk(root, &mut directories);
+    let set = |baseline: &&str| {
+        let mut set = Set { label: (*baseline).to_owned(), ..Set::default() };
+        for directory in
+            directories.iter().filter(|d| d.join(baseline).join("benchmark.json").exists())
+        {
+            let at = directory.join(baseline);
+            let read = || -> io::Result<Benchmark> {
+                let names: BenchmarkFile = read_json(&at.join("benchmark.json"))?;
+                let sample: SampleFile = read_json(&at.join("sample.json"))?;
+                let estimates: EstimatesFile = read_json(&at.join("estimates.json"))?;
+                let mark: Option<crate::record::Mark> =
+                    read_json(&at.join("interleaved.json")).ok();
+                Ok(Benchmark {
+                    id: Id {
+                        group: names.group_id,
+                        function: names.function_id.unwrap_or_default(),
+                        value: names.value_str.unwrap_or_default(),
+                    },
+                    place: directory.strip_prefix(root).unwrap_or(directory).display().to_string(),
+                    work: names.throughput,
+                    sample: Sample { iterations: sample.iters, times: sample.times },
+                    typical: if estimates.slope.is_some() {
+                        Statistic::Slope
+                    } else {
+                        Statistic::Mean
+                    },
+                    estimates: Estimates {
+                        mean: estimates.mean.estimate(),
+                        median: estimates.median.estimate(),
+                        slope: estimates.slope.map(|slope| slope.estimate()),
+                    },
+                    run: mark.map(|mark| mark.run),
+                })
+            };
+            match read() {
+                Ok(benchmark) => set.benchmarks.push(benchmark),
+                Err(e) => set.problems.push(crate::benchmark::Problem {
+                    path: at,
+                    id: None,
+                    what: e.to_string(),
+                }),
+            }
+        }
+        set.sort();
+        set
+    };
+    Ok(baselines.iter().map(set).collect())
+}
+
+/// Stand-in until the parallel reader is merged: baselines and their sizes.
+///
+/// # Errors
+/// None here.
+#[cfg(feature = "cli")]
+pub fn baselines(
+    root: &Path,
+) -> Result<std::collections::BTreeMap<String, usize>, crate::error::Error> {
+    let mut directories = Vec::new();
+    walk(root, &mut directories);
+    let mut baselines = std::collections::BTreeMap::new();
+    for directory in directories.iter().filter(|d| d.join("benchmark.json").exists()) {
+        if let Some(name) = directory.file_name() {
+            *baselines.entry(name.to_string_lossy().into_owned()).or_default() += 1;
+        }
+    }
+    Ok(baselines)
+}
+
+#[cfg(feature = "cli")]
+fn walk(directory: &Path, all: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
+        if entry.path().is_dir() {
+            all.push(entry.path());
+            walk(&entry.path(), all);
+        }
+    }
+}
+
 /// Tukey's fences: 3 and 1.5 interquartile ranges outside the quartiles.
 fn fences(values: &[f64]) -> [f64; 4] {
     let mut sorted = values.to_vec();
