@@ -100,6 +100,43 @@ impl Sample {
         self.times.is_empty()
     }
 
+    /// What is wrong with these figures, if anything is: times and iterations
+    /// come in pairs, at least one, each finite and above zero.
+    ///
+    /// # Errors
+    /// The first fault, as the end of a sentence that begins with the file.
+    ///
+    /// ```
+    /// use report::benchmark::Sample;
+    /// let good = Sample { iterations: vec![10.0], times: vec![250.0] };
+    /// assert_eq!(good.check(), Ok(()));
+    /// let bad = Sample { times: vec![f64::NAN], ..good };
+    /// assert_eq!(bad.check().unwrap_err(), "holds a time of NaN ns in visit 1");
+    /// ```
+    pub fn check(&self) -> Result<(), String> {
+        let Self { iterations, times } = self;
+        if times.len() != iterations.len() {
+            let (times, counts) = (times.len(), iterations.len());
+            return Err(format!("holds {times} times and {counts} counts of iterations"));
+        }
+        if times.is_empty() {
+            return Err("holds no times".into());
+        }
+        let is_good = |x: f64| x.is_finite() && x > 0.0;
+        for (visit, (&time, &count)) in (1..).zip(times.iter().zip(iterations)) {
+            if !is_good(time) {
+                return Err(format!("holds a time of {time} ns in visit {visit}"));
+            }
+            if !is_good(count) {
+                return Err(format!("holds {count} iterations in visit {visit}"));
+            }
+            if !is_good(time / count) {
+                return Err(format!("holds {time} ns for {count} iterations in visit {visit}"));
+            }
+        }
+        Ok(())
+    }
+
     /// Whether this is too little to decide anything by: criterion's `--quick`
     /// stops after two visits.
     pub fn is_too_small(&self) -> bool {
@@ -153,6 +190,29 @@ pub struct Benchmark {
     /// two benchmarks of one run and as many visits can be compared round by
     /// round.
     pub run: Option<String>,
+}
+
+impl Benchmark {
+    /// What is wrong with its figures, if anything is: see [`Sample::check`];
+    /// and estimates are finite, above zero, and their intervals in order.
+    ///
+    /// # Errors
+    /// The first fault, as the end of a sentence that begins with the file.
+    pub fn check(&self) -> Result<(), String> {
+        self.sample.check()?;
+        for statistic in [Statistic::Mean, Statistic::Median, Statistic::Slope] {
+            let Some(estimate) = self.estimates.get(statistic) else { continue };
+            let Estimate { point, lower, upper } = estimate;
+            let is_finite = [point, lower, upper].iter().all(|x| x.is_finite());
+            if !is_finite || point <= 0.0 || lower > upper {
+                return Err(format!("holds a {statistic} of {point} ns [{lower}, {upper}]"));
+            }
+        }
+        if self.estimates.get(self.typical).is_none() {
+            return Err("has the slope for its headline, and no slope".into());
+        }
+        Ok(())
+    }
 }
 
 /// What was measured in one go: a baseline of a criterion tree, a snapshot, a
