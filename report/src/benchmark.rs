@@ -13,6 +13,14 @@ use serde::{Deserialize, Serialize};
 use crate::machine::Machine;
 use crate::stats::Estimate;
 
+/// The longest time, in nanoseconds (31 years), and the most iterations that
+/// are believed. Squares and sums of what is believed stay finite.
+const MOST: f64 = 1e18;
+
+/// How far a point may lie outside of its interval and still be a matter of
+/// rounding: the resamples of a perfect line are off by the last digits.
+const ROUNDING: f64 = 1e-9;
+
 /// Which benchmark a sample is of.
 #[derive(Clone, Debug, Default, Deserialize, Eq, Hash, PartialEq, Serialize)]
 pub struct Id {
@@ -90,6 +98,32 @@ impl Sample {
         self.times.iter().zip(&self.iterations).map(|(time, n)| time / n).collect()
     }
 
+    /// Why this is no sample that figures can be taken from, if it is none: the
+    /// end of a sentence that begins with the file.
+    ///
+    /// What passes has at least one visit, as many times as numbers of
+    /// iterations, and each of them positive and at most 10¹⁸, so that means,
+    /// slopes and variances are finite and no ratio divides by zero.
+    pub fn flaw(&self) -> Option<String> {
+        let (visits, times) = (self.iterations.len(), self.times.len());
+        if visits != times {
+            return Some(format!("holds {visits} numbers of iterations and {times} times"));
+        }
+        if times == 0 {
+            return Some("holds no visit at all".into());
+        }
+        for (visit, (&n, &time)) in self.iterations.iter().zip(&self.times).enumerate() {
+            let visit = visit + 1;
+            if !believable(n) {
+                return Some(format!("holds {n:?} iterations in visit {visit}"));
+            }
+            if !believable(time) {
+                return Some(format!("holds a time of {time:?} ns in visit {visit}"));
+            }
+        }
+        None
+    }
+
     /// How many visits there were.
     pub fn len(&self) -> usize {
         self.times.len()
@@ -98,43 +132,6 @@ impl Sample {
     /// Whether nothing was timed.
     pub fn is_empty(&self) -> bool {
         self.times.is_empty()
-    }
-
-    /// What is wrong with these figures, if anything is: times and iterations
-    /// come in pairs, at least one, each finite and above zero.
-    ///
-    /// # Errors
-    /// The first fault, as the end of a sentence that begins with the file.
-    ///
-    /// ```
-    /// use report::benchmark::Sample;
-    /// let good = Sample { iterations: vec![10.0], times: vec![250.0] };
-    /// assert_eq!(good.check(), Ok(()));
-    /// let bad = Sample { times: vec![f64::NAN], ..good };
-    /// assert_eq!(bad.check().unwrap_err(), "holds a time of NaN ns in visit 1");
-    /// ```
-    pub fn check(&self) -> Result<(), String> {
-        let Self { iterations, times } = self;
-        if times.len() != iterations.len() {
-            let (times, counts) = (times.len(), iterations.len());
-            return Err(format!("holds {times} times and {counts} counts of iterations"));
-        }
-        if times.is_empty() {
-            return Err("holds no times".into());
-        }
-        let is_good = |x: f64| x.is_finite() && x > 0.0;
-        for (visit, (&time, &count)) in (1..).zip(times.iter().zip(iterations)) {
-            if !is_good(time) {
-                return Err(format!("holds a time of {time} ns in visit {visit}"));
-            }
-            if !is_good(count) {
-                return Err(format!("holds {count} iterations in visit {visit}"));
-            }
-            if !is_good(time / count) {
-                return Err(format!("holds {time} ns for {count} iterations in visit {visit}"));
-            }
-        }
-        Ok(())
     }
 
     /// Whether this is too little to decide anything by: criterion's `--quick`
@@ -167,6 +164,29 @@ impl Estimates {
             Statistic::Slope => self.slope,
         }
     }
+
+    /// Why these cannot be true of any times, if they cannot: the end of a
+    /// sentence that begins with the file.
+    ///
+    /// What passes is positive, at most 10¹⁸, and lies in its interval.
+    pub fn flaw(&self) -> Option<String> {
+        [Statistic::Mean, Statistic::Median, Statistic::Slope].into_iter().find_map(|statistic| {
+            let Estimate { point, lower, upper } = self.get(statistic)?;
+            if let Some(bad) = [point, lower, upper].into_iter().find(|x| !believable(*x)) {
+                return Some(format!("holds a {statistic} or a bound of it that is {bad:?} ns"));
+            }
+            let near = lower * (1.0 - ROUNDING)..=upper * (1.0 + ROUNDING);
+            (lower > upper || !near.contains(&point)).then(|| {
+                format!("holds a {statistic} of {point} ns outside its interval {lower} to {upper}")
+            })
+        })
+    }
+}
+
+/// Whether a time or a count is positive and no more than anyone measures;
+/// what is no number is not.
+fn believable(x: f64) -> bool {
+    x >= MOST.recip() && x <= MOST
 }
 
 /// One benchmark as it was measured once.
@@ -193,25 +213,15 @@ pub struct Benchmark {
 }
 
 impl Benchmark {
-    /// What is wrong with its figures, if anything is: see [`Sample::check`];
-    /// and estimates are finite, above zero, and their intervals in order.
-    ///
-    /// # Errors
-    /// The first fault, as the end of a sentence that begins with the file.
-    pub fn check(&self) -> Result<(), String> {
-        self.sample.check()?;
-        for statistic in [Statistic::Mean, Statistic::Median, Statistic::Slope] {
-            let Some(estimate) = self.estimates.get(statistic) else { continue };
-            let Estimate { point, lower, upper } = estimate;
-            let is_finite = [point, lower, upper].iter().all(|x| x.is_finite());
-            if !is_finite || point <= 0.0 || lower > upper {
-                return Err(format!("holds a {statistic} of {point} ns [{lower}, {upper}]"));
-            }
-        }
-        if self.estimates.get(self.typical).is_none() {
-            return Err("has the slope for its headline, and no slope".into());
-        }
-        Ok(())
+    /// Why its figures cannot be used, if they cannot: see [`Sample::flaw`] and
+    /// [`Estimates::flaw`]; and its headline is one of its estimates. It is the
+    /// end of a sentence that begins with the file.
+    pub fn flaw(&self) -> Option<String> {
+        let headline = || {
+            let is_absent = self.estimates.get(self.typical).is_none();
+            is_absent.then(|| format!("has the {} for its headline, and none", self.typical))
+        };
+        self.sample.flaw().or_else(|| self.estimates.flaw()).or_else(headline)
     }
 }
 

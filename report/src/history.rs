@@ -207,15 +207,16 @@ pub(crate) fn parse(path: &Path, text: &[u8]) -> Result<History, Error> {
             Err(why) => note(None, format!("line {number} {why}")),
             Ok((date, mut run)) => {
                 run.benchmarks.retain(|point| {
-                    let Estimate { point: value, lower, upper } = point.estimate;
-                    let is_good = [value, lower, upper].iter().all(|x| x.is_finite())
-                        && value > 0.0
-                        && lower <= upper;
-                    if !is_good {
-                        let what = format!("line {number} holds {value} ns [{lower}, {upper}]");
+                    let estimate = point.estimate;
+                    let as_all = Estimates { mean: estimate, median: estimate, slope: None };
+                    let is_flawed = as_all.flaw().is_some();
+                    if is_flawed {
+                        let Estimate { point: value, lower, upper } = estimate;
+                        let what =
+                            format!("line {number} holds {value:?} ns [{lower:?}, {upper:?}]");
                         note(Some(point.id.clone()), what);
                     }
-                    is_good
+                    !is_flawed
                 });
                 dated.push((date, run));
             }
@@ -279,10 +280,10 @@ pub fn reference(history: &History, last: usize) -> Set {
     }
     let latest = &alike[alike.len().saturating_sub(last.max(1))..];
     for benchmark in pooled(latest) {
-        match benchmark.check() {
-            Ok(()) => set.benchmarks.push(benchmark),
-            // What is drawn from good figures can still overflow.
-            Err(what) => {
+        match benchmark.flaw() {
+            None => set.benchmarks.push(benchmark),
+            // A history may also be put together by hand.
+            Some(what) => {
                 let id = Some(benchmark.id);
                 set.problems.push(Problem { path: path.clone(), id, what });
             }

@@ -105,7 +105,7 @@ fn entry(place: usize, raw: &RawValue, mapping: &Mapping) -> Entry {
         iterations: vec![1.0; times.len()],
         times: times.iter().map(|seconds| seconds * SECOND).collect(),
     };
-    if let Err(what) = sample.check() {
+    if let Some(what) = sample.flaw() {
         return Entry::Broken(Some(id), format!("{command:?} {what}"));
     }
     let failed = exit_codes.iter().filter(|code| **code != Some(0)).count();
@@ -227,9 +227,9 @@ mod tests {
         );
         let mut told: Vec<_> = set.problems.iter().map(|problem| problem.what.as_str()).collect();
         told.sort_unstable();
-        assert_eq!(told[0], r#""fast" holds a time of 0 ns in visit 1"#);
+        assert_eq!(told[0], r#""fast" holds a time of 0.0 ns in visit 1"#);
         assert_eq!(told[1], r#""killed" failed in 1 of 2 runs"#);
-        assert_eq!(told[2], r#""none" holds no times"#);
+        assert_eq!(told[2], r#""none" holds no visit at all"#);
         assert_eq!(told[3], r#""old" has no times of single runs (hyperfine 1.0 kept none)"#);
         assert!(told[4].starts_with("result 3 cannot be read: invalid type"), "{}", told[4]);
         assert!(told[5].starts_with("result 4 cannot be read: number out of range"), "{}", told[5]);

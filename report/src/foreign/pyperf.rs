@@ -173,7 +173,7 @@ fn entry(place: usize, raw: &RawValue, suite: &Metadata, mapping: &Mapping) -> E
         return Entry::Broken(Some(id), format!("{name:?} was calibrated and not measured"));
     }
     // Before anything is drawn from them, for a sum can hide a bad value.
-    if let Err(what) = values(&processes).check() {
+    if let Some(what) = values(&processes).flaw() {
         return Entry::Broken(Some(id), format!("{name:?} {what}"));
     }
     let sample = match processes.as_slice() {
@@ -305,8 +305,8 @@ mod tests {
         assert_eq!(told[0], "\"calibrated\" was calibrated and not measured");
         assert_eq!(told[1], "\"heap\" is measured in bytes, which is no time");
         assert!(told[2].starts_with("\"huge\" holds a time of inf ns"), "{told:?}");
-        assert!(told[3].starts_with("\"negative\" holds a time of -1000000000 ns"), "{told:?}");
-        assert!(told[4].starts_with("\"no loops\" holds a time of 0 ns"), "{told:?}");
+        assert!(told[3].starts_with("\"negative\" holds a time of -1000000000.0 ns"), "{told:?}");
+        assert!(told[4].starts_with("\"no loops\" holds 0.0 iterations"), "{told:?}");
     }
 
     #[test]
