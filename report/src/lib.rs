@@ -45,6 +45,8 @@ pub mod peer;
 pub mod suite;
 
 #[cfg(feature = "cli")]
+mod atomic;
+#[cfg(feature = "cli")]
 mod bench_process;
 #[cfg(feature = "cli")]
 pub mod diff;
@@ -72,6 +74,8 @@ mod python;
 pub mod render;
 #[cfg(feature = "cli")]
 pub mod run;
+#[cfg(feature = "cli")]
+mod saved;
 #[cfg(feature = "cli")]
 pub mod snapshot;
 #[cfg(feature = "cli")]
