@@ -25,8 +25,8 @@ const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; script-src 
 /// element's title.
 const LONGEST_NAME: usize = 48;
 
-/// A cell that is wider is prose, which may be wrapped.
-const PROSE: usize = 40;
+/// A column with a wider cell is prose, which may be wrapped.
+const PROSE: usize = 56;
 
 /// From so many headings on, a table of contents is of use.
 const HEADINGS: usize = 3;
@@ -135,7 +135,10 @@ impl Writer<'_> {
     }
 
     fn grid(&self, grid: &Grid) -> String {
-        let sortable = grid.rows.len() > 1;
+        let named = |column: &Column| !column.head.plain().trim().is_empty();
+        // A column without a name is that of a list of properties, which nobody
+        // sorts; and a button without a name could not be told from others.
+        let sortable = grid.rows.len() > 1 && grid.columns.iter().all(named);
         let mut out = format!(
             "<div class=\"scroll\" role=\"region\" aria-label=\"{}\">\n<table{}>\n<thead><tr>",
             escaped(&format!("Table: {}", self.section)),
@@ -143,19 +146,21 @@ impl Writer<'_> {
         );
         for column in &grid.columns {
             let head = self.text(&column.head, true);
-            // A button without a name could not be told from others.
-            let head = if sortable && !column.head.plain().trim().is_empty() {
-                format!("<button type=\"button\">{head}</button>")
-            } else {
-                head
+            let head = match sortable {
+                true => format!("<button type=\"button\">{head}</button>"),
+                false => head,
             };
             let _ = write!(out, "<th scope=\"col\"{}>{head}</th>", class(&[right(column)]));
         }
         out.push_str("</tr></thead>\n<tbody>\n");
+        let is_wide = |cell: &Cell| cell.lines.iter().any(|line| line.plain().width() > PROSE);
+        let is_prose = |at: usize| grid.rows.iter().filter_map(|row| row.get(at)).any(is_wide);
+        let prose: Vec<bool> = (0..grid.columns.len()).map(is_prose).collect();
         for row in &grid.rows {
             out.push_str("<tr>");
             for (place, (cell, column)) in row.iter().zip(&grid.columns).enumerate() {
-                self.cell(&mut out, cell, column, place == 0);
+                let prose = if prose[place] { "prose" } else { "" };
+                self.cell(&mut out, cell, [right(column), prose], place == 0);
             }
             out.push_str("</tr>\n");
         }
@@ -163,17 +168,15 @@ impl Writer<'_> {
         out
     }
 
-    fn cell(&self, out: &mut String, cell: &Cell, column: &Column, heads_row: bool) {
+    fn cell(&self, out: &mut String, cell: &Cell, [right, prose]: [&str; 2], heads_row: bool) {
         let tone = match cell.tone {
             Tone::Plain => "",
             Tone::Good => "good",
             Tone::Bad => "bad",
             Tone::Faint => "faint",
         };
-        let is_wide = |line: &Text| line.plain().width() > PROSE;
-        let prose = if cell.lines.iter().any(is_wide) { "prose" } else { "" };
         let (tag, scope) = if heads_row { ("th", " scope=\"row\"") } else { ("td", "") };
-        let _ = write!(out, "<{tag}{scope}{}", class(&[tone, right(column), prose]));
+        let _ = write!(out, "<{tag}{scope}{}", class(&[tone, right, prose]));
         if let Some(key) = cell.key.filter(|key| key.is_finite()) {
             let _ = write!(out, " data-key=\"{key}\"");
         }

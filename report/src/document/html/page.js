@@ -66,7 +66,7 @@ window.addEventListener("resize", reachable);
 
 const contents = document.querySelector("details.contents");
 if (contents !== null) {
-  const wide = window.matchMedia("(min-width: 80rem)");
+  const wide = window.matchMedia("(min-width: 100rem)");
   contents.open = wide.matches;
   wide.addEventListener("change", () => {
     contents.open = wide.matches;

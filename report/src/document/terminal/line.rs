@@ -26,7 +26,7 @@ impl Line {
 
     /// Columns of its widest word.
     pub(super) fn widest_word(&self) -> usize {
-        self.words().iter().map(Line::width).max().unwrap_or(0)
+        self.words(usize::MAX).iter().map(Line::width).max().unwrap_or(0)
     }
 
     pub(super) fn prepend(&mut self, sign: &str) {
@@ -43,8 +43,24 @@ impl Line {
         }
     }
 
-    /// What stands between spaces; a word may have several styles.
-    fn words(&self) -> Vec<Line> {
+    /// What stands between spaces; a word may have several styles. A figure
+    /// keeps its unit, and an interval its upper end, if both fit.
+    fn words(&self, most: usize) -> Vec<Line> {
+        let mut words: Vec<Line> = Vec::new();
+        for word in self.split() {
+            let fits = |before: &Line| before.width() + 1 + word.width() <= most;
+            match words.last_mut().filter(|before| belongs(before, &word) && fits(before)) {
+                Some(before) => {
+                    before.push(Style::Plain, " ");
+                    word.0.iter().for_each(|(style, text)| before.push(*style, text));
+                }
+                None => words.push(word),
+            }
+        }
+        words
+    }
+
+    fn split(&self) -> Vec<Line> {
         let mut words = vec![Line::default()];
         for (style, text) in &self.0 {
             for (place, part) in text.split(' ').enumerate() {
@@ -58,6 +74,18 @@ impl Line {
         }
         words
     }
+}
+
+/// Whether a word is nothing without the one before it.
+fn belongs(before: &Line, word: &Line) -> bool {
+    let ([.., (_, before)], [(_, word), ..]) = (before.0.as_slice(), word.0.as_slice()) else {
+        return false;
+    };
+    let unit = word.trim_end_matches(['.', ',', ';', ':', ')']);
+    let is_unit = ["ns", "µs", "ms", "s", "%"].contains(&unit);
+    let last = before.rsplit(' ').next().unwrap_or(before);
+    (is_unit && last.ends_with(|c: char| c.is_ascii_digit()))
+        || (last.starts_with('[') && last.ends_with(',') && word.ends_with([']', ',', ')']))
 }
 
 /// A text as a line; names are elided where there is little room, and in prose
@@ -88,11 +116,10 @@ pub(super) fn wrap(line: &Line, width: usize) -> Vec<Line> {
     let width = width.max(1);
     let mut lines = vec![Line::default()];
     let (mut used, mut begun) = (0, false);
-    for word in line.words() {
+    for word in line.words(width) {
         let wide = word.width();
         if begun && used + 1 + wide <= width {
-            let style = word.0.first().map_or(Style::Plain, |(style, _)| *style);
-            last(&mut lines).push(style, " ");
+            last(&mut lines).push(Style::Plain, " ");
             used += 1;
         } else if begun {
             lines.push(Line::default());
@@ -181,6 +208,12 @@ mod tests {
         assert_eq!(wrapped("one two three", 7), ["one two", "three"]);
         assert_eq!(wrapped("one two three", 80), ["one two three"]);
         assert_eq!(wrapped("abcdefgh ij", 3), ["abc", "def", "gh", "ij"]);
+        assert_eq!(
+            wrapped("takes 61.4 ms, ×0.594 [0.513, 0.661] here", 11),
+            ["takes", "61.4 ms,", "×0.594", "[0.513,", "0.661] here"],
+            "too wide to be kept together"
+        );
+        assert_eq!(wrapped("×0.594 [0.513, 0.661]", 16), ["×0.594", "[0.513, 0.661]"]);
         assert_eq!(wrapped("日本語日本", 5), ["日本", "語日", "本"]);
         assert_eq!(wrapped("日本", 1), ["日", "本"], "what cannot fit stands alone");
     }
