@@ -9,6 +9,7 @@ use crate::error::Error;
 use crate::page;
 use crate::record::Run;
 use crate::topics::Workspace;
+use crate::verdict::Ruling;
 
 /// How a report is written.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -29,6 +30,8 @@ pub struct Rendered {
     pub tables: usize,
     /// How many cells of them are wrong or failed, and files unreadable.
     pub failures: usize,
+    /// How many claims are refuted.
+    pub refuted: usize,
 }
 
 /// Writes the report of all topics that were measured, with its charts.
@@ -49,7 +52,9 @@ pub fn render(workspace: &Workspace, format: Format) -> Result<Rendered, Error> 
         |cell: &&Cell| matches!(cell, Cell::Failure(Failure::Wrong(_) | Failure::Failed(_)));
     let failed = cells.filter(counts).count();
     let tables = comparison.tables().count();
-    Ok(Rendered { path, tables, failures: failed + comparison.unreadable.len() })
+    let verdicts = comparison.tables().flat_map(|table| &table.verdicts);
+    let refuted = verdicts.filter(|verdict| verdict.ruling == Ruling::Refuted).count();
+    Ok(Rendered { path, tables, failures: failed + comparison.unreadable.len(), refuted })
 }
 
 /// Writes a comparison into a directory, which is made if it is not there, and

@@ -1,0 +1,183 @@
+//! The commands that write a page: `table`, `diff`, and both in a README.
+
+use std::fs;
+use std::io::{self, IsTerminal, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::Parser;
+use report::benchmark::Set;
+use report::diff::{self, Diff};
+use report::document::{Block, Document, html, markdown, terminal};
+use report::error::Error;
+use report::inject::{self, Injected};
+use report::pivot::{self, Pivot};
+use report::source;
+
+use crate::arguments::{Cli, Command, DiffArgs, Format, InjectArgs, Output, Selection, TableArgs};
+
+/// What a page is made of.
+enum Content {
+    Table(Pivot),
+    Diff(Box<Diff>),
+}
+
+impl Content {
+    fn table(arguments: &TableArgs) -> Result<Self, Error> {
+        let sets = found(&arguments.sources, &arguments.baseline, &arguments.selection)?;
+        Ok(Self::Table(pivot::arrange(&sets, &arguments.options())?))
+    }
+
+    fn diff(arguments: &DiffArgs) -> Result<Self, Error> {
+        let sets = found(&arguments.sources, &arguments.baseline, &arguments.selection)?;
+        let options = diff::Options {
+            statistic: arguments.stat.into(),
+            fail_above: arguments.fail_above,
+            ..diff::Options::default()
+        };
+        Ok(Self::Diff(Box::new(diff::compare(&sets, &options)?)))
+    }
+
+    /// The page; only some syntaxes can show charts.
+    fn document(&self, charts: bool) -> Document {
+        match self {
+            Self::Table(pivot) => pivot.document(charts),
+            Self::Diff(diff) => diff.document(),
+        }
+    }
+
+    fn written(&self, format: Format) -> Result<String, Error> {
+        Ok(match (format, self) {
+            (Format::Md, _) => markdown::write(&self.document(false)),
+            (Format::Html, _) => html::write(&self.document(true)),
+            (Format::Terminal, _) => {
+                let terminal = console::Term::stdout();
+                // A pipe or file has no edge at which a table would have to break.
+                let width = if terminal.is_term() { terminal.size().1.into() } else { usize::MAX };
+                terminal::write(&self.document(false), width, console::colors_enabled())
+            }
+            (Format::Csv, Self::Table(pivot)) => pivot.csv()?,
+            (Format::Csv, Self::Diff(diff)) => diff.csv(),
+            (Format::Json, Self::Table(pivot)) => pivot.json()?,
+            (Format::Json, Self::Diff(diff)) => {
+                serde_json::to_string_pretty(diff).map_err(io::Error::from)? + "\n"
+            }
+        })
+    }
+
+    fn unreadable(&self) -> usize {
+        match self {
+            Self::Table(pivot) => pivot.problems.len(),
+            Self::Diff(diff) => diff.problems.len(),
+        }
+    }
+
+    fn exit_code(&self) -> u8 {
+        match self {
+            Self::Table(_) => 0,
+            Self::Diff(diff) => diff.outcome().exit_code(),
+        }
+    }
+}
+
+/// What the names mean; no name at all is the baseline of criterion's own
+/// directory.
+pub(crate) fn found(
+    sources: &[String],
+    baseline: &str,
+    selection: &Selection,
+) -> Result<Vec<Set>, Error> {
+    let options = selection.options(baseline)?;
+    // cargo need not be asked where its target directory is if nobody wants it.
+    let are_paths = !sources.is_empty() && sources.iter().all(|name| Path::new(name).exists());
+    let root = match &selection.root {
+        None if are_paths => PathBuf::new(),
+        explicit => source::root(explicit.as_deref())?,
+    };
+    if sources.is_empty() {
+        if !root.is_dir() {
+            return Err(Error::NothingMeasured(root));
+        }
+        return source::find(&[baseline.to_owned()], &root, &options);
+    }
+    source::find(sources, &root, &options)
+}
+
+pub(crate) fn table(arguments: &TableArgs) -> Result<ExitCode, Error> {
+    told(&Content::table(arguments)?, &arguments.output)
+}
+
+pub(crate) fn diff(arguments: &DiffArgs) -> Result<ExitCode, Error> {
+    told(&Content::diff(arguments)?, &arguments.output)
+}
+
+/// Writes a page where it was asked for, and says what its exit code means.
+fn told(content: &Content, output: &Output) -> Result<ExitCode, Error> {
+    let to_terminal = output.output.is_none() && io::stdout().is_terminal();
+    let format = output.format.unwrap_or(if to_terminal { Format::Terminal } else { Format::Md });
+    let text = content.written(format)?;
+    match &output.output {
+        Some(path) => fs::write(path, text)
+            .map_err(|e| Error::BadFile { path: path.clone(), why: e.to_string() })?,
+        None => print(&text)?,
+    }
+    if output.github {
+        inject::github(&markdown::write(&content.document(false)))?;
+    }
+    let unreadable = content.unreadable();
+    if unreadable > 0 {
+        let s = if unreadable == 1 { "" } else { "s" };
+        eprintln!(
+            "report: {unreadable} footnote{s} on data that could not be read as it should be"
+        );
+        if output.strict {
+            return Ok(ExitCode::from(2));
+        }
+    }
+    Ok(ExitCode::from(content.exit_code()))
+}
+
+/// To standard output; a reader that has seen enough, such as `head`, is no
+/// error.
+pub(crate) fn print(text: &str) -> Result<(), Error> {
+    match io::stdout().lock().write_all(text.as_bytes()) {
+        Err(e) if e.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        done => Ok(done?),
+    }
+}
+
+/// Renders each marker of each file; with `--check`, says which are out of date.
+pub(crate) fn inject(arguments: &InjectArgs) -> Result<ExitCode, Error> {
+    let mut stale = false;
+    for path in &arguments.files {
+        let Injected { markers, difference } =
+            inject::inject(path, arguments.check, |marker| rendered(&marker.arguments))?;
+        let s = if markers == 1 { "" } else { "s" };
+        match difference {
+            None => println!("{}: {markers} marker{s}, up to date", path.display()),
+            Some(difference) if arguments.check => {
+                stale = true;
+                eprintln!("report: {} is out of date: {difference}", path.display());
+            }
+            Some(_) => println!("{}: {markers} marker{s}, written", path.display()),
+        }
+    }
+    Ok(if stale { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+/// The markdown that a marker's command stands for, without the page's own
+/// heading.
+fn rendered(words: &[String]) -> Result<String, Error> {
+    let line = std::iter::once("report").chain(words.iter().map(String::as_str));
+    let usage =
+        |what: &str| Error::Usage(format!("the marker `report: {}` {what}", words.join(" ")));
+    let cli = Cli::try_parse_from(line).map_err(|e| usage(&format!("is refused: {e}")))?;
+    let content = match cli.command {
+        Some(Command::Table(arguments)) => Content::table(&arguments)?,
+        Some(Command::Diff(arguments)) => Content::diff(&arguments)?,
+        _ => return Err(usage("names neither table nor diff")),
+    };
+    let mut page = content.document(false);
+    page.blocks.retain(|block| !matches!(block, Block::Heading(1, _)));
+    Ok(markdown::write(&page))
+}
