@@ -6,7 +6,7 @@ use std::path::{Component, Path, PathBuf};
 use super::folder::Folder;
 use super::read::{Dataset, NO_FOLDER, dataset, readable};
 use super::walk::walk;
-use crate::benchmark::{Id, Problem, Set};
+use crate::benchmark::{Benchmark, Id, Problem, Set};
 use crate::error::Error;
 use crate::stats::CONFIDENCE;
 
@@ -15,7 +15,8 @@ use crate::stats::CONFIDENCE;
 ///
 /// Data that is broken, cut off or cannot be read becomes one of the set's
 /// problems and the rest is read. A set also has a problem, beside the data, for
-/// a folder whose name is no UTF-8, and one for all intervals of another
+/// a folder whose name is no UTF-8, for two folders that hold benchmarks of the
+/// same names, and one for all intervals of another
 /// confidence level than 95 %, which are left as they are. What cannot be told
 /// to be of any baseline, such as a folder that may not be opened, is a problem
 /// of the first set. A baseline of which nothing is there is an empty set.
@@ -77,8 +78,35 @@ pub fn read_sets(root: &Path, baselines: &[&str]) -> Result<Vec<Set>, Error> {
     if let Some(first) = sets.first_mut() {
         first.problems.extend(untold);
     }
-    sets.iter_mut().for_each(Set::sort);
+    for set in &mut sets {
+        set.sort();
+        let namesakes = namesakes(root, &set.benchmarks);
+        set.problems.extend(namesakes);
+        set.sort();
+    }
     Ok(sets)
+}
+
+/// A problem for each two folders that hold benchmarks of the same names, which
+/// the names then do not tell apart; the benchmarks are in their order.
+fn namesakes(root: &Path, benchmarks: &[Benchmark]) -> Vec<Problem> {
+    let folder =
+        |benchmark: &Benchmark| benchmark.place.split('/').next().unwrap_or_default().to_owned();
+    let mut shared: BTreeMap<(String, String), Vec<&Id>> = BTreeMap::new();
+    for pair in benchmarks.windows(2) {
+        if pair[0].id == pair[1].id {
+            shared.entry((folder(&pair[1]), folder(&pair[0]))).or_default().push(&pair[1].id);
+        }
+    }
+    let problem = |((here, there), of): (&(String, String), &Vec<&Id>)| Problem {
+        path: root.join(here),
+        id: of.first().map(|id| (*id).clone()),
+        what: format!(
+            "holds {} of the same names as {there} does: each is shown with its folder",
+            if of.len() == 1 { "a benchmark".into() } else { format!("{} benchmarks", of.len()) }
+        ),
+    };
+    shared.iter().map(problem).collect()
 }
 
 /// A measurement with the folder that it lies in, or why it cannot be read.

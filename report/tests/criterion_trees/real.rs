@@ -187,7 +187,10 @@ fn each_broken_tree_has_its_one_problem_and_the_rest_is_read() {
     let set = read_one(&trees.path().join("nan/criterion"), "before");
     assert_eq!((set.benchmarks.len(), set.problems.len()), (whole, 0));
     let copied = read_one(&trees.path().join("dup-full-id/criterion"), "after");
-    assert_eq!((copied.benchmarks.len(), copied.problems.len()), (2 * whole, 0));
+    assert_eq!((copied.benchmarks.len(), copied.problems.len()), (2 * whole, 1));
+    let shared = copied.problems[0].to_string();
+    let told = format!("criterion/sum2: holds {whole} benchmarks of the same names as sum does");
+    assert!(shared.contains(&told), "{shared}");
     let nothing = read_one(&trees.path().join("empty-root/criterion"), "after");
     assert_eq!((nothing.benchmarks.len(), nothing.problems.len()), (0, 0));
     assert!(baselines(&trees.path().join("empty-root/criterion")).expect("a folder").is_empty());
