@@ -244,6 +244,17 @@ impl Benchmark {
     pub fn headline(&self) -> Estimate {
         self.estimates.get(self.typical).unwrap_or(self.estimates.mean)
     }
+
+    /// Why its figures cannot be used, if they cannot: see [`Sample::flaw`] and
+    /// [`Estimates::flaw`]; and its headline is one of its estimates. It is the
+    /// end of a sentence that begins with the file.
+    pub fn flaw(&self) -> Option<String> {
+        let headline = || {
+            let is_absent = self.estimates.get(self.typical).is_none();
+            is_absent.then(|| format!("has the {} for its headline, and none", self.typical))
+        };
+        self.sample.flaw().or_else(|| self.estimates.flaw()).or_else(headline)
+    }
 }
 
 /// What was measured in one go: a baseline of a criterion tree, a snapshot, a

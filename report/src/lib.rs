@@ -43,6 +43,8 @@ pub mod peer;
 pub mod suite;
 
 #[cfg(feature = "cli")]
+mod atomic;
+#[cfg(feature = "cli")]
 mod bench_process;
 #[cfg(feature = "cli")]
 pub mod chart;

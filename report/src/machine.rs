@@ -65,6 +65,43 @@ impl Machine {
     }
 }
 
+impl Machine {
+    /// The processor and its cores, short enough for a column's head.
+    ///
+    /// ```
+    /// # let mut machine = report::machine::Machine::describe();
+    /// machine.cpu = "Intel(R) Xeon(R) CPU @ 2.20GHz".into();
+    /// machine.cores = 2;
+    /// assert_eq!(machine.short(), "Intel Xeon, 2 cores");
+    /// machine.cpu = "AMD EPYC 7B13 64-Core Processor".into();
+    /// assert_eq!(machine.short(), "AMD EPYC 7B13, 2 cores");
+    /// ```
+    pub fn short(&self) -> String {
+        let name = self.cpu.split(" @ ").next().unwrap_or_default();
+        let name = name.replace("(R)", "").replace("(TM)", "").replace("(tm)", "");
+        let told = |word: &&str| !matches!(*word, "CPU" | "Processor") && !word.ends_with("-Core");
+        let name: Vec<_> = name.split_whitespace().filter(told).collect();
+        let name = if name.is_empty() { "unknown processor".to_owned() } else { name.join(" ") };
+        match self.cores {
+            0 => name,
+            1 => format!("{name}, 1 core"),
+            cores => format!("{name}, {cores} cores"),
+        }
+    }
+
+    /// Whether this is the same hardware as another, as far as either is known:
+    /// processor, cores and memory. Kernel, compiler and commit do not count,
+    /// for those are what a comparison is often about; and what the kernel
+    /// keeps of the memory differs a little from one boot to the next.
+    pub fn is_same_hardware(&self, other: &Self) -> bool {
+        let cpu = self.cpu == other.cpu || [&self.cpu, &other.cpu].contains(&&unknown());
+        let cores = self.cores == other.cores || self.cores.min(other.cores) == 0;
+        let (less, more) = (self.memory.min(other.memory), self.memory.max(other.memory));
+        let memory = less == 0 || more - less <= more / 16;
+        cpu && cores && memory
+    }
+}
+
 /// Cores that this process may use: affinity and cgroup limits count.
 pub fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
@@ -91,6 +128,45 @@ fn output(program: &str, arguments: &[&str]) -> Option<String> {
     output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }
 
-fn unknown() -> String {
+/// What stands for what could not be found out.
+pub(crate) fn unknown() -> String {
     "unknown".into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn machine() -> Machine {
+        Machine {
+            cpu: "Intel(R) Core(TM) i7-1360P".into(),
+            cores: 4,
+            memory: 16 << 30,
+            kernel: "6.1".into(),
+            rustc: "rustc 1.95.0".into(),
+            commit: "abc".into(),
+        }
+    }
+
+    #[test]
+    fn another_commit_on_the_same_hardware() {
+        let later = Machine { commit: "def".into(), kernel: "6.2".into(), ..machine() };
+        assert!(later.is_same_hardware(&machine()));
+        let rebooted = Machine { memory: (16 << 30) - (5 << 20), ..machine() };
+        assert!(rebooted.is_same_hardware(&machine()));
+    }
+
+    #[test]
+    fn other_hardware() {
+        let others = [
+            Machine { cpu: "AMD EPYC".into(), ..machine() },
+            Machine { cores: 2, ..machine() },
+            Machine { memory: 8 << 30, ..machine() },
+        ];
+        for other in others {
+            assert!(!other.is_same_hardware(&machine()) && !machine().is_same_hardware(&other));
+        }
+        let little_known = Machine { cpu: unknown(), cores: 0, memory: 0, ..machine() };
+        assert!(little_known.is_same_hardware(&machine()));
+    }
 }
