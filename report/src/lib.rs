@@ -75,6 +75,8 @@ pub mod render;
 #[cfg(feature = "cli")]
 pub mod run;
 #[cfg(feature = "cli")]
+mod saved;
+#[cfg(feature = "cli")]
 pub mod snapshot;
 #[cfg(feature = "cli")]
 pub mod source;

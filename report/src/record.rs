@@ -1,13 +1,14 @@
 //! What a run leaves beside criterion's files, for whoever reads them later.
 //!
 //! criterion records no machine, no commit and no meaning of a parameter. A
-//! run adds three kinds of files, all JSON:
+//! run adds four kinds of files, all JSON:
 //!
 //! | file | says |
 //! |---|---|
 //! | `<criterion>/<group>/workload.<baseline>.json` | [`WorkloadRecord`]: title, parameter, models, claims |
 //! | `<criterion>/<group>/<function>/<value>/interleaved/interleaved.json` | [`Mark`]: which run and rounds, or why there is no time |
 //! | `<target>/report/runs/<id>.json` | [`Run`]: machine, commit, settings, and which cells are done |
+//! | `<target>/report/runs/<id>.snapshot.json` | what it measured, once it is finished: a [`Set`](crate::benchmark::Set) |
 
 use std::io;
 use std::path::Path;
@@ -18,6 +19,9 @@ use crate::benchmark::Id;
 use crate::description::{Description, Failure};
 use crate::layout::{self, INTERLEAVED, file_name};
 use crate::machine::Machine;
+
+/// How the names of saved runs end.
+pub(crate) const SNAPSHOT: &str = ".snapshot.json";
 
 /// A workload's description, beside the times that its models took.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -179,6 +183,11 @@ pub struct Run {
     pub topics: Vec<TopicRun>,
 }
 
+/// Whether a file beside the records of runs is what a run measured.
+pub(crate) fn is_snapshot(path: &Path) -> bool {
+    path.to_string_lossy().ends_with(SNAPSHOT)
+}
+
 impl Run {
     /// The version of the format that this build writes and reads.
     pub const VERSION: u32 = 1;
@@ -227,7 +236,9 @@ impl Run {
         };
         let mut runs: Vec<Self> = entries
             .flatten()
-            .filter_map(|entry| layout::read_json::<Self>(&entry.path()).ok())
+            .map(|entry| entry.path())
+            .filter(|path| !is_snapshot(path))
+            .filter_map(|path| layout::read_json::<Self>(&path).ok())
             .filter(|run| run.version == Self::VERSION)
             .collect();
         runs.sort_unstable_by(|a, b| b.id.cmp(&a.id));

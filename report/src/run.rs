@@ -3,7 +3,8 @@
 //! A run is a record (`target/report/runs/ID.json`) and the data of its cells.
 //! A cell that is done is written whole. An interrupted run is one whose
 //! record has topics that are not finished; the next run with the same
-//! settings, on the same machine and commit, goes on from there.
+//! settings, on the same machine and commit, goes on from there. A run that is
+//! finished is saved as a snapshot beside its record; the newest twenty are kept.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
@@ -18,6 +19,7 @@ use crate::progress::{Expectation, Progress};
 use crate::protocol::{Event, Interpreter, Request};
 use crate::python::{self, FoundPython};
 use crate::record::{CellId, Outcome, Run, TopicRun};
+use crate::saved;
 use crate::topics::{Topic, Workspace};
 
 /// What to measure, and how thoroughly.
@@ -169,6 +171,7 @@ impl Session {
                 self.failures.push(error.to_string());
             }
         }
+        self.save(&workspace.criterion(), &runs);
         Ok(())
     }
 
@@ -214,6 +217,20 @@ impl Session {
                 }
                 Next::Ended => return self.keep(&topic.name, runs, |part| part.finished = true),
             }
+        }
+    }
+
+    /// Saves what was measured, so that it can be compared after a later run has
+    /// replaced it. Its tables can be written without that, so a failure is told
+    /// and ends nothing.
+    fn save(&mut self, criterion: &Path, runs: &Path) {
+        let run = self.record.as_ref().expect("measuring begins with a record");
+        if run.is_finished()
+            && let Err(error) = saved::save(criterion, runs, run)
+        {
+            let line = format!("the run is not saved for later comparison: {error}");
+            eprintln!("report: {line}");
+            self.failures.push(line);
         }
     }
 

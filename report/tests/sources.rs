@@ -1,11 +1,17 @@
 //! What a name on the command line can stand for: real files of other tools,
 //! snapshots, histories and criterion's trees.
 
+use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use report::benchmark::{Benchmark, Set, Statistic};
+use report::error::Error;
 use report::foreign::{Mapping, hyperfine, pyperf};
+use report::source::{self, Options};
+use report::{history, layout, snapshot};
 use serde_json::Value;
+use tempfile::TempDir;
 
 fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(name)
@@ -80,4 +86,171 @@ fn pyperf_agrees_with_its_own_figures() {
     }
     let [heap] = set.problems.as_slice() else { panic!("{:?}", set.problems) };
     assert_eq!(heap.what, "\"heap\" is measured in bytes, which is no time");
+}
+
+/// criterion's real tree of odd names, in a directory of its own.
+fn sample() -> (TempDir, PathBuf) {
+    let directory = tempfile::tempdir().expect("a directory");
+    let unpacked = Command::new("tar")
+        .args(["--extract", "--gzip", "--file"])
+        .arg(fixture("sample.tar.gz"))
+        .current_dir(directory.path())
+        .status();
+    assert!(unpacked.expect("tar is there").success());
+    let root = directory.path().join("criterion");
+    (directory, root)
+}
+
+fn find(names: &[&str], root: &Path, options: &Options) -> Result<Vec<Set>, Error> {
+    let names: Vec<_> = names.iter().map(|name| (*name).to_owned()).collect();
+    source::find(&names, root, options)
+}
+
+fn labels(sets: &[Set]) -> Vec<&str> {
+    sets.iter().map(|set| set.label.as_str()).collect()
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().expect("a path of text")
+}
+
+#[test]
+fn every_kind_of_source_at_once() {
+    let (directory, root) = sample();
+    let known = layout::baselines(&root).expect("a tree");
+    let base = find(&["base"], &root, &Options::default()).expect("a baseline").remove(0);
+    assert_eq!(base.benchmarks.len(), known["base"]);
+
+    let [run, past] = ["run.json", "past.jsonl"].map(|name| directory.path().join(name));
+    snapshot::write(&run, &base).expect("written");
+    for _ in 0..3 {
+        history::append(&past, &base).expect("appended");
+    }
+    let [pyperf, hyperfine] = ["pyperf.json", "hyperfine.json"].map(fixture);
+    let names =
+        [text(&run), "new", text(&past), text(&pyperf), text(&hyperfine), text(&root), "base"];
+    let sets = find(&names, &root, &Options::default()).expect("all are there");
+    let tree = format!("{} (new)", root.display());
+    let told = [
+        "run.json",
+        "new",
+        "past.jsonl (median of 3 runs)",
+        "pyperf.json (Intel Xeon, 2 cores)",
+        "hyperfine.json",
+        &tree,
+        "base",
+    ];
+    assert_eq!(labels(&sets), told);
+    let counts: Vec<_> = sets.iter().map(|set| set.benchmarks.len()).collect();
+    let (new, base) = (known["new"], known["base"]);
+    assert_eq!(counts, [base, new, base, 3, 4, new, base]);
+    // All but the last digits survive a snapshot.
+    for (kept, read) in sets[0].benchmarks.iter().zip(&sets[6].benchmarks) {
+        assert_eq!((&kept.id, &kept.place, kept.work), (&read.id, &read.place, read.work));
+        let times = kept.sample.times.iter().zip(&read.sample.times);
+        assert!(times.into_iter().all(|(a, b)| close(*a, *b)), "{}", kept.id);
+    }
+    // A history keeps the headlines.
+    for (reference, read) in sets[2].benchmarks.iter().zip(&sets[6].benchmarks) {
+        let headline = read.estimates.get(read.typical).expect("a headline").point;
+        assert!(close(reference.estimates.median.point, headline), "{}", read.id);
+        assert_eq!(reference.sample.len(), 3);
+    }
+}
+
+#[test]
+fn only_what_is_asked_for() {
+    let (_directory, root) = sample();
+    let count = |options: &Options| {
+        let sets = find(&["new"], &root, options).expect("a baseline");
+        sets[0].benchmarks.iter().map(|b| b.id.to_string()).collect::<Vec<_>>()
+    };
+    let group = Options { group: Some("sum".into()), ..Options::default() };
+    assert!(count(&group).iter().all(|name| name.starts_with("sum/")));
+    let filter = regex::Regex::new("^sum/(fold|loop)/10+$").expect("an expression");
+    let both = Options { filter: Some(filter), ..group };
+    let values = ["100", "1000", "10000"];
+    let expected: Vec<_> =
+        ["fold", "loop"].iter().flat_map(|f| values.map(|v| format!("sum/{f}/{v}"))).collect();
+    assert_eq!(count(&both), expected);
+    let none = Options { group: Some("no such group".into()), ..Options::default() };
+    assert!(count(&none).is_empty());
+}
+
+#[test]
+fn saved_runs_by_id_and_by_age() {
+    let (directory, root) = sample();
+    let set = find(&["new"], &root, &Options::default()).expect("a baseline").remove(0);
+    let runs = directory.path().join("report/runs");
+    fs::create_dir_all(&runs).expect("a directory");
+    for id in ["20240229T120000Z", "20240301T120000Z"] {
+        snapshot::write(&runs.join(format!("{id}.snapshot.json")), &set).expect("written");
+    }
+    let names = ["latest", "previous", "20240229T120000Z"];
+    let sets = find(&names, &root, &Options::default()).expect("all are there");
+    assert_eq!(labels(&sets), ["20240301T120000Z", "previous", "20240229T120000Z"]);
+    let elsewhere = Options { runs: Some(directory.path().into()), ..Options::default() };
+    assert!(find(&["latest"], &root, &elsewhere).is_err());
+}
+
+#[test]
+fn a_name_that_means_nothing() {
+    let (directory, root) = sample();
+    let runs = directory.path().join("report/runs");
+    fs::create_dir_all(&runs).expect("a directory");
+    fs::write(runs.join("20240229T120000Z.snapshot.json"), "{}").expect("written");
+    let error = find(&["new", "nwe"], &root, &Options::default()).expect_err("no such name");
+    assert_eq!(error.exit_code(), 2);
+    let told = error.to_string();
+    let counts = layout::baselines(&root).expect("a tree");
+    assert!(told.starts_with("nothing is called \"nwe\" in "), "{told}");
+    assert!(told.contains(&format!("new ({} benchmarks)", counts["new"])), "{told}");
+    assert!(told.contains("the saved run 20240229T120000Z (latest)"), "{told}");
+    // There need not be a tree, unless a name is to be in it.
+    let nowhere = directory.path().join("nowhere");
+    let hyperfine = fixture("hyperfine.json");
+    assert!(find(&[text(&hyperfine)], &nowhere, &Options::default()).is_ok());
+    let error = find(&["new"], &nowhere, &Options::default()).expect_err("no tree");
+    assert!(matches!(error, Error::UnknownSource { .. }), "{error}");
+    assert!(find(&[""], &root, &Options::default()).is_err());
+}
+
+#[test]
+fn what_holds_no_measurements_hides_nothing() {
+    // The names are those of files and directories of this crate, in which
+    // cargo runs its tests.
+    let (directory, root) = sample();
+    for name in ["src", "Cargo.toml"] {
+        let error = find(&[name], &root, &Options::default()).expect_err("no measurements");
+        let told = error.to_string();
+        let why = ["nothing is called \"new\" in src", "Cargo.toml: is of no known kind"];
+        assert!(why.iter().any(|why| told.starts_with(why)), "{told}");
+    }
+    let group = directory.path().join("criterion/lonely");
+    for name in ["src", "Cargo.toml"] {
+        fs::rename(group.join("before"), group.join(name)).expect("a baseline of that name");
+        let sets = find(&[name], &root, &Options::default()).expect("a baseline");
+        assert_eq!((sets[0].benchmarks.len(), sets[0].label.as_str()), (1, name));
+        fs::rename(group.join(name), group.join("before")).expect("and back");
+    }
+}
+
+#[test]
+fn files_that_cannot_be_read() {
+    let (directory, root) = sample();
+    let path = directory.path().join("run.json");
+    let whole = find(&["new"], &root, &Options::default()).expect("a baseline").remove(0);
+    snapshot::write(&path, &whole).expect("written");
+    let bytes = fs::read(&path).expect("the file");
+    let told = |bytes: &[u8]| {
+        fs::write(&path, bytes).expect("written");
+        let error = find(&[text(&path)], &root, &Options::default()).expect_err("unreadable");
+        assert!(matches!(error, Error::BadFile { .. }), "{error}");
+        assert!(error.to_string().starts_with(text(&path)), "{error}");
+        error.to_string()
+    };
+    assert!(told(&bytes[..bytes.len() / 2]).contains("is no snapshot that can be read: EOF"));
+    assert!(told(b"\x1f\x8b\x08").contains("gunzip"));
+    assert!(told(b"\xff\xfe").contains("is of no known kind: it is no JSON"));
+    assert!(told(b"").contains("it is empty"));
 }
