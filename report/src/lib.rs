@@ -13,6 +13,9 @@
 //! | [`stats`] | medians and ratios, with how far they can be trusted |
 //! | [`layout`] | criterion's files, and the only code that knows them |
 //! | [`record`] | what criterion does not record: machine, run, meaning, outcome |
+//! | `source` | what a name on the command line means, and where criterion's data is |
+//! | `snapshot`, `history`, `foreign` | what is not criterion's and stands in the same tables |
+//! | `inject` | where tables go: a README's markers, a step's summary on GitHub |
 //! | `topics` | which topics there are, asked of cargo |
 //! | `run`, [`protocol`] | `report run`: benches as children, progress, resuming |
 //! | [`comparison`], `summary` | what a report says, apart from how it is written |

@@ -1,1 +1,0 @@
-//! A table between markers in a README.
