@@ -6,7 +6,7 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use nix::unistd::{Gid, Uid, geteuid, setfsgid, setfsuid};
 use report::layout::read_sets;
 
-use super::{measured, only_problem, read_one, to_itself};
+use super::{but_namesakes, measured, only_problem, read_one, to_itself};
 
 #[test]
 fn links_are_followed_and_never_round() {

@@ -10,7 +10,7 @@ use report::error::Error;
 use report::layout::{self, INTERLEAVED, baselines, read_sets};
 use report::record::{Mark, Outcome};
 
-use super::{ESTIMATES, FILES, measured, only_problem, put, read_one};
+use super::{ESTIMATES, FILES, but_namesakes, measured, only_problem, put, read_one};
 
 #[test]
 fn one_benchmark_is_read_as_the_whole_tree_is() {
