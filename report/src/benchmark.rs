@@ -27,8 +27,8 @@ pub struct Id {
 impl fmt::Display for Id {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.group)?;
-        let parts = [&self.function, &self.value].into_iter().filter(|part| !part.is_empty());
-        parts.map(|part| write!(f, "/{part}")).collect()
+        let mut parts = [&self.function, &self.value].into_iter().filter(|part| !part.is_empty());
+        parts.try_for_each(|part| write!(f, "/{part}"))
     }
 }
 
