@@ -11,7 +11,7 @@
 //! 2. Where that interval reaches beyond the threshold (without one: excludes
 //!    1), the bootstrap's interval too
 //!    ([`stats::resample`](crate::stats::resample)); what holds both decides.
-//! 3. What run-to-run spread the rows themselves show widens it ([`Spread`]).
+//! 3. What run-to-run spread the rows themselves show widens it: see [`Spread`].
 //!
 //! # Correction for many rows
 //! All intervals of a diff hold at once with 95 % confidence: each misses with
@@ -23,7 +23,7 @@
 //! discovery rate of Benjamini and Hochberg (with intervals by Benjamini and
 //! Yekutieli, JASA 100, 2005) would let one in twenty of the rows called slower
 //! be wrong, and in a diff of one slower row gives the same interval. The price
-//! is small: of 300 rows the interval is 1.9 times as wide as of one.
+//! is small: of 300 rows an interval is 1.9 times as wide as of one.
 //!
 //! # What the exit code may depend on
 //! See [`Diff::outcome`].
@@ -31,13 +31,14 @@
 use rayon::prelude::*;
 use serde::Serialize;
 
-use crate::benchmark::{Benchmark, Id, Set, Statistic};
+use crate::benchmark::{Id, Set, Statistic};
 use crate::error::Error;
-use crate::stats::precision::{Precision, scatter};
-use crate::stats::resample::{Draws, RESAMPLES, ratio_by_resampling};
-use crate::stats::{CONFIDENCE, Estimate, geometric_mean, ratio_of_precisions};
+use crate::stats::resample::{Draws, RESAMPLES};
+use crate::stats::{CONFIDENCE, Estimate, geometric_mean};
 
+mod checks;
 mod common;
+mod decide;
 mod page;
 mod pairing;
 mod sheet;
@@ -47,7 +48,8 @@ pub use common::CommonMode;
 pub use pairing::Named;
 pub use spread::Spread;
 
-use pairing::Pair;
+use checks::{machines, refuse};
+use decide::Draft;
 use spread::Shift;
 
 /// How to compare.
@@ -229,8 +231,8 @@ pub struct Broken {
 
 /// Compares each later set with the first.
 ///
-/// Costs a pass over all visits, and 0.3 ms for each row of two hundred visits
-/// that needs the bootstrap, on as many threads as there are cores.
+/// Costs a few passes over all visits, and ten times that for each row that
+/// needs the bootstrap, on as many threads as there are cores.
 ///
 /// # Errors
 /// [`Error::Usage`] for fewer than two sets, a threshold that is no share, sets
@@ -338,18 +340,20 @@ impl Comparison {
     ) -> Self {
         let shifts: Vec<Shift> = drafts.iter().filter_map(Draft::shift).collect();
         let spread = options.spread.then(|| spread::between_runs(&shifts)).flatten();
-        let (spread, mut widths) = spread.map_or((None, Vec::new()), |(x, y)| (Some(x), y));
-        // One width for each draft that has figures, in their order.
-        widths.resize(shifts.len(), 0.0);
-        let mut widths = widths.into_iter();
-        let widths: Vec<f64> = drafts
+        // How far spread alone may move each draft that has figures, in order.
+        let mut halves = match &spread {
+            Some((spread, scales)) => scales.iter().map(|x| x * spread.units(tail)).collect(),
+            None => vec![0.0; shifts.len()],
+        }
+        .into_iter();
+        let halves: Vec<f64> = drafts
             .iter()
-            .map(|draft| draft.figures.and_then(|_| widths.next()).unwrap_or(0.0))
+            .map(|draft| draft.figures.and_then(|_| halves.next()).unwrap_or(0.0))
             .collect();
         let mut rows: Vec<Row> = drafts
             .par_iter()
-            .zip(widths)
-            .map(|(draft, width)| draft.decide(width, tail, draws, options.fail_above))
+            .zip(halves)
+            .map(|(draft, half)| draft.decide(half, tail, draws, options.fail_above))
             .collect();
         let common = common::alarm(&rows);
         let decided = rows.iter().filter(|row| row.interval.is_some()).filter_map(|row| row.ratio);
@@ -362,7 +366,7 @@ impl Comparison {
             only_reference: matched.only_reference,
             only_subject: matched.only_subject,
             geometric_mean,
-            spread,
+            spread: spread.map(|(spread, _)| spread),
             common,
         }
     }
@@ -382,179 +386,4 @@ impl Comparison {
             Outcome::Fine
         }
     }
-}
-
-/// A row before it is decided.
-struct Draft<'a> {
-    pair: Pair<'a>,
-    statistic: Statistic,
-    mixed: bool,
-    identical: bool,
-    /// The reference's and the other's; `None` where no interval can be told,
-    /// and none is needed of identical samples.
-    figures: Option<[Precision; 2]>,
-}
-
-impl<'a> Draft<'a> {
-    fn of(pair: Pair<'a>, options: &Options) -> Self {
-        let headlines = [pair.reference.typical, pair.subject.typical];
-        let mixed = options.statistic.is_none() && headlines[0] != headlines[1];
-        let typical = if mixed { Statistic::Mean } else { headlines[0] };
-        let statistic = options.statistic.unwrap_or(typical);
-        let identical = pair.is_identical();
-        let figures = || {
-            Some([
-                Precision::of(&pair.reference.sample, statistic)?,
-                Precision::of(&pair.subject.sample, statistic)?,
-            ])
-        };
-        let figures = if identical { None } else { figures() };
-        Self { pair, statistic, mixed, identical, figures }
-    }
-
-    /// How far it moved, for the estimate of the spread.
-    fn shift(&self) -> Option<Shift> {
-        let [reference, subject] = self.figures?;
-        let [a, b] = [self.pair.reference, self.pair.subject].map(|x| scatter(&x.sample));
-        Some(Shift {
-            log_ratio: (subject.point / reference.point).ln(),
-            error: subject.relative().hypot(reference.relative()),
-            scatter: a.hypot(b),
-        })
-    }
-
-    /// `width` is by how much spread alone may move it on the log scale, in
-    /// standard units of its distribution.
-    fn decide(&self, width: f64, tail: f64, draws: &Draws, fail_above: Option<f64>) -> Row {
-        let side = |benchmark: &Benchmark| Side {
-            time: benchmark.sample.point(self.statistic),
-            visits: benchmark.sample.len(),
-        };
-        let (reference, subject) = (side(self.pair.reference), side(self.pair.subject));
-        let ratio = subject.time / reference.time;
-        let mut row = Row {
-            id: self.pair.reference.id.clone(),
-            place: self.pair.reference.place.clone(),
-            statistic: self.statistic,
-            mixed: self.mixed,
-            reference,
-            subject,
-            ratio: (ratio.is_normal() && ratio > 0.0).then_some(ratio),
-            interval: None,
-            resampled: false,
-            identical: self.identical,
-            verdict: Verdict::CannotTell,
-        };
-        let samples = [&self.pair.subject.sample, &self.pair.reference.sample];
-        if samples.iter().any(|sample| sample.is_too_small()) {
-            row.verdict = Verdict::TooSmall;
-            return row;
-        }
-        if self.identical && row.ratio.is_some() {
-            row.interval = Some(Interval { lower: 1.0, upper: 1.0 });
-            row.verdict = Verdict::Unchanged;
-            return row;
-        }
-        let Some([reference, subject]) = self.figures else {
-            return row;
-        };
-        let spread = spread::half_width(width, tail);
-        let mut interval = ratio_of_precisions(&subject, &reference, tail);
-        let threshold = 1.0 + fail_above.unwrap_or(0.0);
-        if reaches_beyond(widened(interval, spread), fail_above) {
-            let [subject, reference] = samples;
-            let resampled = ratio_by_resampling(subject, reference, self.statistic, tail, draws);
-            row.resampled = resampled.is_some();
-            if let Some(resampled) = resampled {
-                interval.lower = interval.lower.min(resampled.lower);
-                interval.upper = interval.upper.max(resampled.upper);
-            }
-        }
-        let interval = widened(interval, spread);
-        row.verdict = judge(interval, threshold, fail_above.is_some());
-        row.interval = Some(interval);
-        row
-    }
-}
-
-fn reaches_beyond(Interval { lower, upper }: Interval, fail_above: Option<f64>) -> bool {
-    match fail_above {
-        Some(share) => upper > 1.0 + share || lower < 1.0 / (1.0 + share),
-        None => lower > 1.0 || upper < 1.0,
-    }
-}
-
-fn judge(Interval { lower, upper }: Interval, threshold: f64, given: bool) -> Verdict {
-    if lower > threshold {
-        Verdict::Slower
-    } else if upper < 1.0 / threshold {
-        Verdict::Faster
-    } else if !given || (lower >= 1.0 / threshold && upper <= threshold) {
-        Verdict::Unchanged
-    } else {
-        Verdict::CannotTell
-    }
-}
-
-/// The interval of the sum of two independent errors on the log scale: their
-/// half-widths add as the sides of a right angle (see
-/// [`ratio_of_estimates`](crate::stats::ratio_of_estimates)).
-fn widened(Estimate { point, lower, upper }: Estimate, half: f64) -> Interval {
-    Interval {
-        lower: point * (-(point / lower).ln().hypot(half)).exp(),
-        upper: point * (upper / point).ln().hypot(half).exp(),
-    }
-}
-
-/// Refuses what cannot be compared.
-fn refuse(reference: &Set, subject: &Set, matched: &pairing::Matched<'_>) -> Result<(), Error> {
-    let (a, b, pairs) = (&reference.label, &subject.label, &matched.pairs);
-    if pairs.is_empty() {
-        let counts = [reference, subject].map(|set| set.benchmarks.len());
-        let broken = reference.problems.len() + subject.problems.len();
-        let broken =
-            if broken == 0 { String::new() } else { format!("; {broken} could not be read") };
-        return Err(Error::Usage(format!(
-            "{a:?} and {b:?} have no benchmark in common: the first has {}, the second {}{broken}",
-            counts[0], counts[1]
-        )));
-    }
-    if pairs.iter().all(Pair::is_identical) {
-        return Err(Error::Usage(format!(
-            "{a:?} and {b:?} hold the very same samples in all {} benchmarks, so one is a copy of \
-             the other: after each run plain `cargo bench` copies `new` over `base`. Save each run \
-             under a name of its own, with `cargo bench -- --save-baseline before` and later \
-             `--save-baseline after`, and compare those",
-            pairs.len()
-        )));
-    }
-    Ok(())
-}
-
-/// A warning if the two were measured on machines that differ in what moves
-/// times; commits are meant to differ.
-fn machines(reference: &Set, subject: &Set) -> Option<String> {
-    let (a, b) = (reference.machine.as_ref()?, subject.machine.as_ref()?);
-    let gibibytes = |bytes: u64| (bytes as f64 / f64::from(1 << 30)).round();
-    let fields = [
-        ("processor", a.cpu.clone(), b.cpu.clone()),
-        ("cores", a.cores.to_string(), b.cores.to_string()),
-        ("memory", format!("{} GiB", gibibytes(a.memory)), format!("{} GiB", gibibytes(b.memory))),
-        ("kernel", a.kernel.clone(), b.kernel.clone()),
-        ("compiler", a.rustc.clone(), b.rustc.clone()),
-    ];
-    let differences: Vec<String> = fields
-        .into_iter()
-        .filter(|(_, a, b)| a != b)
-        .map(|(what, a, b)| format!("{what} {a} against {b}"))
-        .collect();
-    (!differences.is_empty()).then(|| {
-        format!(
-            "{} and {} were measured on machines that differ: {}. A ratio then tells of both the \
-             program and the machine.",
-            reference.label,
-            subject.label,
-            differences.join("; ")
-        )
-    })
 }

@@ -30,7 +30,8 @@ impl Diff {
         if let Some(line) = self.ending() {
             page.paragraph(line);
         }
-        page.blocks.push(Block::Grid(self.grid()));
+        let namesakes = self.namesakes();
+        page.blocks.push(Block::Grid(self.grid(&namesakes)));
         for comparison in &self.comparisons {
             let sides = [
                 (&comparison.only_reference, &self.reference, &comparison.subject),
@@ -40,7 +41,8 @@ impl Diff {
                 let head = Text::from(format!("{} only in ", benchmarks(rows.len())));
                 let head = head.then(Text::code(here.as_str())).then(", not in ");
                 page.paragraph(head.then(Text::code(there.as_str())).then(":"));
-                page.list(rows.iter().map(place).collect());
+                let named = |x: &Named| name((&x.id, &x.place), &namesakes);
+                page.list(rows.iter().map(named).collect());
             }
         }
         page.list(self.footnotes());
@@ -109,13 +111,21 @@ impl Diff {
             );
         }
         match comparison.spread {
-            Some(spread) => lines.push(
+            Some(spread) if spread.heavy => lines.push(
                 format!(
                     "Between these two runs half of the rows moved by {} % or more, where their \
                      visits explain {} %: every interval is widened by what unchanged rows move \
                      from run to run. More runs, not more visits, would narrow them.",
                     units::digits(100.0 * spread.typical),
                     units::digits(100.0 * spread.explained)
+                )
+                .into(),
+            ),
+            Some(spread) => lines.push(
+                format!(
+                    "Rows moved between these two runs {} times as far as their visits explain; \
+                     every interval is wider by as much.",
+                    units::digits(spread.inflation)
                 )
                 .into(),
             ),
@@ -157,7 +167,20 @@ impl Diff {
         })
     }
 
-    fn grid(&self) -> Grid {
+    /// Names that benchmarks in more than one place have.
+    fn namesakes(&self) -> HashSet<&Id> {
+        let keys = self.comparisons.iter().flat_map(|comparison| {
+            let one_sided = comparison.only_reference.iter().chain(&comparison.only_subject);
+            let one_sided = one_sided.map(|x| (&x.id, x.place.as_str()));
+            comparison.rows.iter().map(|x| (&x.id, x.place.as_str())).chain(one_sided)
+        });
+        let mut places: HashMap<&Id, &str> = HashMap::new();
+        keys.filter(|(id, place)| places.insert(id, place).is_some_and(|other| other != *place))
+            .map(|(id, _)| id)
+            .collect()
+    }
+
+    fn grid(&self, namesakes: &HashSet<&Id>) -> Grid {
         let column = |head: Text, right| Column { head, right };
         let mut columns = vec![
             column("benchmark".into(), false),
@@ -191,13 +214,8 @@ impl Diff {
             ratios.fold(f64::NEG_INFINITY, f64::max)
         };
         order.sort_by(|a, b| slowdown(b).total_cmp(&slowdown(a)));
-        let namesakes = namesakes(&order);
         let rows = order.iter().map(|key| {
-            let mut name = Text::code(key.0.to_string());
-            if namesakes.contains(key.0) {
-                name = name.then(" in ").then(Text::code(key.1));
-            }
-            let mut cells = vec![Cell::from(name)];
+            let mut cells = vec![Cell::from(name(*key, namesakes))];
             // The reference's time is the same in each, unless figures differ.
             let first = found[key].iter().flatten().next();
             cells.push(first.map_or_else(Cell::default, |row| time(row.reference.time)));
@@ -292,9 +310,10 @@ impl Diff {
 /// What tells rows apart.
 type Key<'a> = (&'a Id, &'a str);
 
-fn namesakes<'a>(keys: &[Key<'a>]) -> HashSet<&'a Id> {
-    let mut seen = HashSet::new();
-    keys.iter().filter(|(id, _)| !seen.insert(*id)).map(|(id, _)| *id).collect()
+/// The name of a benchmark, with its place where others have the same name.
+fn name((id, place): Key<'_>, namesakes: &HashSet<&Id>) -> Text {
+    let name = Text::code(id.to_string());
+    if namesakes.contains(id) { name.then(" in ").then(Text::code(place)) } else { name }
 }
 
 fn list(names: &[&str]) -> Text {
@@ -306,10 +325,6 @@ fn list(names: &[&str]) -> Text {
         text.0.push(Span::Code((*name).to_owned()));
     }
     text
-}
-
-fn place(named: &Named) -> Text {
-    Text::code(named.id.to_string())
 }
 
 fn time(nanoseconds: f64) -> Cell {

@@ -6,13 +6,18 @@
 //! figure, with the autocovariances of those influences under Bartlett's
 //! weights (Newey and West, "A simple, positive semi-definite,
 //! heteroskedasticity and autocorrelation consistent covariance matrix",
-//! Econometrica 55, 1987; four lags of a hundred visits, as they advise in
-//! Review of Economic Studies 61, 1994). In small samples a visit pulls the
+//! Econometrica 55, 1987; as many lags as Lazarus, Lewis, Stock and Watson,
+//! "HAR inference: recommendations for practice", Journal of Business and
+//! Economic Statistics 36, 2018, advise). In small samples a visit pulls the
 //! figure towards itself; dividing its residual by one minus its leverage
-//! undoes that (HC3: MacKinnon and White, Journal of Econometrics 29, 1985).
+//! undoes that (HC3: `MacKinnon` and White, Journal of Econometrics 29, 1985).
 //!
 //! Negative autocorrelation would make the figure surer than independent
 //! visits could; a short sample shows it by chance, so it is never believed.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::rc::Rc;
 
 use statrs::function::beta::beta_reg;
 
@@ -26,8 +31,8 @@ pub struct Precision {
     pub point: f64,
     /// Its standard error, in the same unit.
     pub error: f64,
-    /// What that error is worth, in degrees of freedom: the visits as if they
-    /// were independent, less one; at least one.
+    /// What that error is worth, in degrees of freedom: at most one less than
+    /// the visits are if they are independent; at least one.
     pub freedom: f64,
     /// Variance of the figure over what independent visits would give; at
     /// least one.
@@ -58,7 +63,7 @@ impl Precision {
             Statistic::Median => median_error(&sample.per_iteration(), point),
             Statistic::Mean | Statistic::Slope => error_of(sample, statistic, point),
         };
-        let freedom = (sample.len() as f64 / inflation - 1.0).max(1.0);
+        let freedom = freedom(sample.len(), inflation);
         error.is_finite().then_some(Self { point, error, freedom, inflation })
     }
 
@@ -118,8 +123,8 @@ fn median_error(values: &[f64], median: f64) -> (f64, f64) {
     let mut sorted = values.to_vec();
     sorted.sort_unstable_by(f64::total_cmp);
     let weights = median_weights(sorted.len());
-    let centre: f64 = sorted.iter().zip(&weights).map(|(x, w)| x * w).sum();
-    let variance: f64 = sorted.iter().zip(&weights).map(|(x, w)| w * (x - centre).powi(2)).sum();
+    let centre: f64 = sorted.iter().zip(&*weights).map(|(x, w)| x * w).sum();
+    let variance: f64 = sorted.iter().zip(&*weights).map(|(x, w)| w * (x - centre).powi(2)).sum();
     let signs: Vec<f64> =
         values.iter().map(|x| (x - median).total_cmp(&0.0) as i8).map(f64::from).collect();
     let inflation = inflation(&signs);
@@ -133,19 +138,28 @@ fn median_error(values: &[f64], median: f64) -> (f64, f64) {
 ///
 /// Of an even number of visits, where the median lies between two, this is the
 /// smooth form that Maritz and Jarrett give.
-pub(crate) fn median_weights(n: usize) -> Vec<f64> {
-    let shape = (n as f64 + 1.0) / 2.0;
-    let below = |k: usize| match k {
-        0 => 0.0,
-        k if k == n => 1.0,
-        k => beta_reg(shape, shape, k as f64 / n as f64),
+///
+/// A hundred incomplete beta functions take longer than the rest of a row, and
+/// most samples of a suite are of one length: each thread keeps what it has.
+pub(crate) fn median_weights(n: usize) -> Rc<[f64]> {
+    thread_local! {
+        static KNOWN: RefCell<HashMap<usize, Rc<[f64]>>> = RefCell::default();
+    }
+    let compute = || {
+        let shape = (n as f64 + 1.0) / 2.0;
+        let below = |k: usize| match k {
+            0 => 0.0,
+            k if k == n => 1.0,
+            k => beta_reg(shape, shape, k as f64 / n as f64),
+        };
+        let ends: Vec<f64> = (0..=n).map(below).collect();
+        ends.windows(2).map(|end| end[1] - end[0]).collect()
     };
-    (0..n).map(|k| below(k + 1) - below(k)).collect()
+    KNOWN.with_borrow_mut(|known| Rc::clone(known.entry(n).or_insert_with(compute)))
 }
 
 /// How many times the variance of independent visits the mean of a series has:
-/// one plus twice its autocorrelations under Bartlett's weights, each corrected
-/// for having been taken about an estimated mean; at least one.
+/// one plus twice its autocorrelations under Bartlett's weights; at least one.
 fn inflation(series: &[f64]) -> f64 {
     let n = series.len();
     let squares: f64 = series.iter().map(|x| x * x).sum();
@@ -161,9 +175,21 @@ fn inflation(series: &[f64]) -> f64 {
     factor.max(1.0)
 }
 
-/// Newey and West's rule of thumb, ⌊4 (n / 100)^(2/9)⌋.
+/// ⌈1.3 √n⌉, more than Newey and West had in mind and what is advised since:
+/// slow drift needs long lags.
 fn lags(n: usize) -> usize {
-    ((4.0 * (n as f64 / 100.0).powf(2.0 / 9.0)) as usize).min(n.saturating_sub(1))
+    ((1.3 * (n as f64).sqrt()).ceil() as usize).min(n.saturating_sub(1))
+}
+
+/// What an inflated standard error is worth. The plain part of the variance has
+/// n - 1 degrees of freedom; what autocorrelation adds to it is known as well as
+/// Bartlett's weights let it be, which is 1.5 n / lags (Priestley, Spectral
+/// Analysis and Time Series, 1981, table 6.1), and Satterthwaite's rule combines
+/// the two. Nor can it be worth more than the visits that it stands for.
+fn freedom(n: usize, inflation: f64) -> f64 {
+    let excess = (inflation - 1.0).powi(2) * lags(n) as f64 / (1.5 * n as f64);
+    let combined = inflation.powi(2) / (1.0 / (n as f64 - 1.0) + excess);
+    combined.min(n as f64 / inflation - 1.0).max(1.0)
 }
 
 /// The spread of single visits as a share of their median: from the first

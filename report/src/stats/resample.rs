@@ -81,7 +81,8 @@ impl Plan {
 /// resample, moved out as a normal distribution's would be.
 ///
 /// `None` where a figure has no [`Precision`], or `draws` were not made for a
-/// sample of this length. Costs about 0.3 ms for two samples of a hundred.
+/// sample of this length. Costs an addition for each block of each resample, and
+/// two selections from the resamples; of medians, a sort and fifty passes.
 pub fn ratio_by_resampling(
     subject: &Sample,
     reference: &Sample,
@@ -98,15 +99,19 @@ pub fn ratio_by_resampling(
             let draws = &draws.by_length.get(&sample.len())?[side];
             Some(resampled(sample, statistic, figures[side].point, draws))
         });
-        let mut logs: Vec<f64> =
-            above?.iter().zip(below?).map(|(a, b)| a - b - point.ln()).collect();
-        bounds(&mut logs, tail)
+        let mut ratios = above?;
+        for (ratio, below) in ratios.iter_mut().zip(below?) {
+            *ratio /= below;
+        }
+        bounds(&mut ratios, point, tail)
     };
     Some(Estimate { point, lower: point * down.exp(), upper: point * up.exp() })
 }
 
-/// The logarithm of the figure in each resample.
+/// The figure in each resample.
 fn resampled(sample: &Sample, statistic: Statistic, point: f64, draws: &[u32]) -> Vec<f64> {
+    /// Resamples summed at a time, so that they stay in the nearest cache.
+    const TOGETHER: usize = 1_000;
     let n = sample.len();
     let plan = Plan::of(n);
     let influences = influences(sample, statistic, point);
@@ -122,28 +127,36 @@ fn resampled(sample: &Sample, statistic: Statistic, point: f64, draws: &[u32]) -
         *sum = (*sum - centre) * scale;
     }
     let mut figures = vec![point; RESAMPLES];
-    for block in draws.chunks_exact(RESAMPLES) {
-        for (figure, start) in figures.iter_mut().zip(block) {
-            *figure += sums[*start as usize];
+    for (part, figures) in figures.chunks_mut(TOGETHER).enumerate() {
+        for block in draws.chunks_exact(RESAMPLES) {
+            for (figure, start) in figures.iter_mut().zip(&block[part * TOGETHER..]) {
+                *figure += sums[*start as usize];
+            }
+        }
+        for figure in figures {
+            // A resample of wild outliers may come out negative; it is then as
+            // low as a number can be, and the bound with it.
+            *figure = figure.max(f64::MIN_POSITIVE);
         }
     }
-    // A resample of wild outliers may come out negative; its logarithm is then
-    // as low as a number's can be, and the bound with it.
-    figures.iter().map(|x| x.max(f64::MIN_POSITIVE).ln()).collect()
+    figures
 }
 
-/// The deviations with `tail` outside on each side.
-fn bounds(deviations: &mut [f64], tail: f64) -> (f64, f64) {
-    let last = deviations.len() - 1;
-    let wanted = tail * deviations.len() as f64;
-    let rank = (wanted as usize).max(OUTSIDE).min(last / 2);
-    let lower = *deviations.select_nth_unstable_by(rank, f64::total_cmp).1;
-    let upper = *deviations.select_nth_unstable_by(last - rank, f64::total_cmp).1;
+/// How far the ratios with `tail` outside on each side deviate from the point
+/// on the log scale.
+fn bounds(ratios: &mut [f64], point: f64, tail: f64) -> (f64, f64) {
+    let count = ratios.len();
+    let wanted = tail * count as f64;
+    let rank = (wanted as usize).max(OUTSIDE).min(count / 2 - 1);
+    let (_, lower, rest) = ratios.select_nth_unstable_by(rank, f64::total_cmp);
+    let lower = *lower;
+    let upper = *rest.select_nth_unstable_by(count - 2 * rank - 2, f64::total_cmp).1;
+    let (lower, upper) = ((lower / point).ln(), (upper / point).ln());
     if wanted >= OUTSIDE as f64 {
         return (lower, upper);
     }
     let normal = |tail: f64| student_quantile(1.0 - tail, f64::INFINITY);
-    let further = normal(tail) / normal((rank as f64 + 0.5) / deviations.len() as f64);
+    let further = normal(tail) / normal((rank as f64 + 0.5) / count as f64);
     (lower * further, upper * further)
 }
 
@@ -165,7 +178,7 @@ fn ratio_of_medians(
         let deviation =
             |time: f64| stretch * (time.max(f64::MIN_POSITIVE).ln() - figure.point.ln());
         let weights = median_weights(times.len());
-        times.into_iter().map(deviation).zip(weights).collect::<Vec<_>>()
+        times.into_iter().map(deviation).zip(weights.iter().copied()).collect::<Vec<_>>()
     });
     let share_below = |bound: f64| {
         // Both are sorted, so one pass over each, from the top, finds all pairs
