@@ -1,11 +1,14 @@
 //! The commands that keep data, look at it, or measure this workspace.
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::CommandFactory;
+use report::benchmark::Set;
 use report::doctor;
 use report::error::Error;
 use report::history;
+use report::machine::Machine;
 use report::render::{self, Rendered};
 use report::run::{self, Options, Summary};
 use report::snapshot;
@@ -64,8 +67,9 @@ pub(crate) fn snapshot(arguments: &SnapshotArgs) -> Result<ExitCode, Error> {
     let names: Vec<String> = arguments.source.iter().cloned().collect();
     let sets = found(&names, &arguments.baseline, &arguments.selection)?;
     let mut unreadable = 0;
-    for set in &sets {
-        snapshot::write(&arguments.output, set)?;
+    for set in sets {
+        let set = placed(set, &names);
+        snapshot::write(&arguments.output, &set)?;
         for problem in &set.problems {
             eprintln!("report: left out: {problem}");
         }
@@ -75,9 +79,18 @@ pub(crate) fn snapshot(arguments: &SnapshotArgs) -> Result<ExitCode, Error> {
     Ok(ExitCode::from(if arguments.strict && unreadable > 0 { 2 } else { 0 }))
 }
 
+/// What lies in a tree was measured here, as far as can be known: criterion
+/// records no machine. A file says itself what it knows.
+fn placed(set: Set, names: &[String]) -> Set {
+    let is_file = names.iter().any(|name| Path::new(name).is_file());
+    let machine = set.machine.or_else(|| (!is_file).then(Machine::describe));
+    Set { machine, ..set }
+}
+
 pub(crate) fn history(arguments: &HistoryArgs) -> Result<ExitCode, Error> {
     let names: Vec<String> = arguments.source.iter().cloned().collect();
     for set in found(&names, &arguments.baseline, &arguments.selection)? {
+        let set = placed(set, &names);
         history::append(&arguments.file, &set)?;
         println!("{} benchmarks added to {}", set.benchmarks.len(), arguments.file.display());
     }
