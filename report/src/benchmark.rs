@@ -265,6 +265,9 @@ pub struct Set {
     pub label: String,
     /// The machine, if it is recorded.
     pub machine: Option<Machine>,
+    /// Whether each visit of its samples is a whole run, as in the reference of
+    /// a history: they then show how far runs lie apart.
+    pub visits_are_runs: bool,
     /// What could be read, in the order of [`sort`](Set::sort).
     pub benchmarks: Vec<Benchmark>,
     /// What could not.

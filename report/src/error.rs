@@ -19,8 +19,8 @@ pub enum Error {
     NoWorkspace(String),
     /// There is nothing to render.
     #[error(
-        "nothing is measured in {}: run `cargo run --release -p report` for everything, \
-         or `cargo bench -p TOPIC` for one topic", .0.display()
+        "nothing is measured in {}: run `cargo bench` (in Polyphony's own workspace, \
+         `cargo run --release -p report`), or name the directory", .0.display()
     )]
     NothingMeasured(PathBuf),
     /// The benches do not build; cargo has said why.

@@ -108,7 +108,8 @@ struct Line<'a> {
 /// is, and the new one begins below it.
 ///
 /// # Errors
-/// [`Error::Usage`] for a set without benchmarks; [`Error::BadFile`] for a file
+/// [`Error::Usage`] for a set without benchmarks or of another history;
+/// [`Error::BadFile`] for a file
 /// that is no history, which is left alone; whatever the file system says, in
 /// which case the file is as it was.
 pub fn append(path: &Path, set: &Set) -> Result<(), Error> {
@@ -119,6 +120,9 @@ fn append_at(path: &Path, set: &Set, date: Timestamp) -> Result<(), Error> {
     if set.benchmarks.is_empty() {
         let why = format!("{:?} holds no benchmarks to append to {}", set.label, path.display());
         return Err(Error::Usage(why));
+    }
+    if set.visits_are_runs {
+        return Err(Error::Usage(format!("{:?} is a history itself, not a run", set.label)));
     }
     let run = Run {
         date: date.to_string(),
@@ -289,6 +293,7 @@ pub fn reference(history: &History, last: usize) -> Set {
             }
         }
     }
+    set.visits_are_runs = true;
     set.machine = newest.cloned();
     let file = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
     let machine = newest.map(|machine| format!(", {}", machine.short())).unwrap_or_default();

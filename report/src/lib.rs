@@ -11,7 +11,10 @@
 //! | `drivers` | one suite, two drivers: criterion and the interleaved sampler |
 //! | `peer`, `python` | a Python child that is visited like any model, and where it comes from |
 //! | [`stats`] | medians and ratios, with how far they can be trusted |
-//! | `diff` | what moved between runs, and how sure that is |
+//! | [`benchmark`] | what was measured, whoever measured it |
+//! | `pivot` | `report table`: models by values |
+//! | `diff` | `report diff`: what moved between runs, and how sure that is |
+//! | `doctor` | what is wrong with a tree, and what to do about it |
 //! | [`layout`] | criterion's files, and the only code that knows them |
 //! | [`record`] | what criterion does not record: machine, run, meaning, outcome |
 //! | `source` | what a name on the command line means, and where criterion's data is |

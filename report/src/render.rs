@@ -28,8 +28,10 @@ pub struct Rendered {
     pub path: PathBuf,
     /// How many tables it has.
     pub tables: usize,
-    /// How many cells of them are wrong or failed, and files unreadable.
+    /// How many cells of them are wrong or failed.
     pub failures: usize,
+    /// How many files could not be read.
+    pub unreadable: usize,
     /// How many claims are refuted.
     pub refuted: usize,
 }
@@ -54,7 +56,8 @@ pub fn render(workspace: &Workspace, format: Format) -> Result<Rendered, Error> 
     let tables = comparison.tables().count();
     let verdicts = comparison.tables().flat_map(|table| &table.verdicts);
     let refuted = verdicts.filter(|verdict| verdict.ruling == Ruling::Refuted).count();
-    Ok(Rendered { path, tables, failures: failed + comparison.unreadable.len(), refuted })
+    let unreadable = comparison.unreadable.len();
+    Ok(Rendered { path, tables, failures: failed, unreadable, refuted })
 }
 
 /// Writes a comparison into a directory, which is made if it is not there, and

@@ -69,8 +69,12 @@ struct Body<'a> {
 /// whole or not at all.
 ///
 /// # Errors
-/// Whatever the file system says, with the path.
+/// [`Error::Usage`] for the runs of a history, which are no samples of one run;
+/// whatever the file system says, with the path.
 pub fn write(path: &Path, set: &Set) -> Result<(), Error> {
+    if set.visits_are_runs {
+        return Err(Error::Usage(format!("{:?} is a history, not a run", set.label)));
+    }
     let written = Written {
         schema: SCHEMA,
         version: VERSION,
@@ -210,6 +214,7 @@ mod tests {
     fn set() -> Set {
         let machine = Machine { cpu: "Intel(R) Xeon(R) CPU".into(), cores: 2, ..machine() };
         Set {
+            visits_are_runs: false,
             label: "new".into(),
             machine: Some(machine),
             benchmarks: ["9", "10", ""].map(benchmark).into(),

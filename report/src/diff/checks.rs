@@ -3,6 +3,7 @@
 use super::pairing::{Matched, Pair};
 use crate::benchmark::Set;
 use crate::error::Error;
+use crate::machine;
 
 /// Refuses what cannot be compared.
 pub(super) fn refuse(reference: &Set, subject: &Set, matched: &Matched<'_>) -> Result<(), Error> {
@@ -26,7 +27,19 @@ pub(super) fn refuse(reference: &Set, subject: &Set, matched: &Matched<'_>) -> R
             pairs.len()
         )));
     }
+    if reference.visits_are_runs && pairs.iter().all(is_one_of_the_runs) {
+        return Err(Error::Usage(format!(
+            "{b:?} is itself one of the runs of {a:?}: compare a run before it is added to the \
+             history"
+        )));
+    }
     Ok(())
+}
+
+/// Whether the other's headline is that of a run of the reference, bit for bit.
+fn is_one_of_the_runs(pair: &Pair<'_>) -> bool {
+    let headline = pair.subject.headline().point;
+    pair.reference.sample.times.iter().any(|run| run.to_bits() == headline.to_bits())
 }
 
 /// A warning if the two were measured on machines that differ in what moves
@@ -41,9 +54,11 @@ pub(super) fn machines(reference: &Set, subject: &Set) -> Option<String> {
         ("kernel", a.kernel.clone(), b.kernel.clone()),
         ("compiler", a.rustc.clone(), b.rustc.clone()),
     ];
+    // What nobody recorded says nothing: other tools record less.
+    let unknown = |text: &str| text == machine::unknown() || text.starts_with('0');
     let differences: Vec<String> = fields
         .into_iter()
-        .filter(|(_, a, b)| a != b)
+        .filter(|(_, a, b)| a != b && !unknown(a) && !unknown(b))
         .map(|(what, a, b)| format!("{what} {a} against {b}"))
         .collect();
     (!differences.is_empty()).then(|| {

@@ -1,17 +1,37 @@
-//! What a row says, from its two samples alone and the spread of all rows.
+//! What a row says, from its two samples alone and the spread of all rows; or,
+//! where one side is a history, from how far the runs of that history lie apart.
 
 use super::pairing::Pair;
 use super::spread::Shift;
 use super::{Interval, Options, Row, Side, Verdict};
-use crate::benchmark::{Benchmark, Statistic};
+use crate::benchmark::{Benchmark, Sample, Statistic};
 use crate::stats::precision::{Precision, scatter};
 use crate::stats::resample::{Draws, ratio_by_resampling};
-use crate::stats::{Estimate, ratio_of_precisions};
+use crate::stats::{Estimate, ratio_of_precisions, std_dev};
+
+/// What the visits of a pair's samples are.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) struct Runs {
+    /// Whether those of the reference are whole runs.
+    pub(super) reference: bool,
+    /// Whether those of the other are.
+    pub(super) subject: bool,
+}
+
+impl Runs {
+    pub(super) fn any(self) -> bool {
+        self.reference || self.subject
+    }
+}
 
 /// A row before it is decided.
 pub(super) struct Draft<'a> {
     pub(super) pair: Pair<'a>,
-    pub(super) statistic: Statistic,
+    pub(super) runs: Runs,
+    /// The reference's figure.
+    reference: Statistic,
+    /// The other's, which is the same but where one of them is of runs.
+    subject: Statistic,
     mixed: bool,
     identical: bool,
     /// The reference's and the other's; `None` where no interval can be told,
@@ -20,24 +40,57 @@ pub(super) struct Draft<'a> {
 }
 
 impl<'a> Draft<'a> {
-    pub(super) fn of(pair: Pair<'a>, options: &Options) -> Self {
+    pub(super) fn of(pair: Pair<'a>, runs: Runs, options: &Options) -> Self {
         let headlines = [pair.reference.typical, pair.subject.typical];
-        let mixed = options.statistic.is_none() && headlines[0] != headlines[1];
-        let typical = if mixed { Statistic::Mean } else { headlines[0] };
-        let statistic = options.statistic.unwrap_or(typical);
+        let mixed = !runs.any() && options.statistic.is_none() && headlines[0] != headlines[1];
+        let figure_of = |of_runs: bool, headline: Statistic| {
+            if of_runs {
+                // A run has one figure, so of several there is the middle one.
+                Statistic::Median
+            } else if mixed {
+                Statistic::Mean
+            } else {
+                options.statistic.unwrap_or(headline)
+            }
+        };
+        let statistics =
+            (figure_of(runs.reference, headlines[0]), figure_of(runs.subject, headlines[1]));
         let identical = pair.is_identical();
         let figures = || {
-            let reference = Precision::of(&pair.reference.sample, statistic)?;
-            let subject = Precision::of(&pair.subject.sample, statistic)?;
+            let mut reference = Precision::of(&pair.reference.sample, statistics.0)?;
+            let mut subject = Precision::of(&pair.subject.sample, statistics.1)?;
+            if runs.reference && !runs.subject {
+                subject = as_one_run_of(&pair.reference.sample, subject);
+            } else if runs.subject && !runs.reference {
+                reference = as_one_run_of(&pair.subject.sample, reference);
+            }
             // Two sound times may still have no ratio that a double can hold.
             (subject.point / reference.point).is_normal().then_some([reference, subject])
         };
         let figures = if identical { None } else { figures() };
-        Self { pair, statistic, mixed, identical, figures }
+        Self {
+            pair,
+            runs,
+            reference: statistics.0,
+            subject: statistics.1,
+            mixed,
+            identical,
+            figures,
+        }
     }
 
-    /// How far it moved, for the estimate of the spread.
+    /// Whether the bootstrap needs draws for it: the median's is exact, and a
+    /// handful of runs are too few to resample.
+    pub(super) fn needs_draws(&self) -> bool {
+        self.figures.is_some() && !self.runs.any() && self.subject != Statistic::Median
+    }
+
+    /// How far it moved, for the estimate of the spread; of a history that is
+    /// known better.
     pub(super) fn shift(&self) -> Option<Shift> {
+        if self.runs.any() {
+            return None;
+        }
         let [reference, subject] = self.figures?;
         let [a, b] = [self.pair.reference, self.pair.subject].map(|x| scatter(&x.sample));
         Some(Shift {
@@ -56,16 +109,17 @@ impl<'a> Draft<'a> {
         draws: &Draws,
         fail_above: Option<f64>,
     ) -> Row {
-        let side = |benchmark: &Benchmark| Side {
-            time: benchmark.sample.point(self.statistic),
+        let side = |benchmark: &Benchmark, statistic| Side {
+            time: benchmark.sample.point(statistic),
             visits: benchmark.sample.len(),
         };
-        let (reference, subject) = (side(self.pair.reference), side(self.pair.subject));
+        let reference = side(self.pair.reference, self.reference);
+        let subject = side(self.pair.subject, self.subject);
         let ratio = subject.time / reference.time;
         let mut row = Row {
             id: self.pair.reference.id.clone(),
             place: self.pair.reference.place.clone(),
-            statistic: self.statistic,
+            statistic: self.subject,
             mixed: self.mixed,
             reference,
             subject,
@@ -90,9 +144,9 @@ impl<'a> Draft<'a> {
         };
         let mut interval = ratio_of_precisions(&subject, &reference, tail);
         let threshold = 1.0 + fail_above.unwrap_or(0.0);
-        if reaches_beyond(widened(interval, spread), fail_above) {
+        if !self.runs.any() && reaches_beyond(widened(interval, spread), fail_above) {
             let [subject, reference] = samples;
-            let resampled = ratio_by_resampling(subject, reference, self.statistic, tail, draws);
+            let resampled = ratio_by_resampling(subject, reference, self.subject, tail, draws);
             row.resampled = resampled.is_some();
             if let Some(resampled) = resampled {
                 interval.lower = interval.lower.min(resampled.lower);
@@ -103,6 +157,19 @@ impl<'a> Draft<'a> {
         row.verdict = judge(interval, threshold, fail_above.is_some());
         row.interval = Some(interval);
         row
+    }
+}
+
+/// A single run's figure beside the runs of a history: it is one more of them,
+/// so it is as uncertain as they lie apart, on the log scale, besides what its
+/// own visits leave open; and that is known as well as so many runs can tell
+/// (a prediction interval: Hahn and Meeker, Statistical Intervals, 1991).
+fn as_one_run_of(runs: &Sample, figure: Precision) -> Precision {
+    let logs: Vec<f64> = runs.per_iteration().into_iter().map(f64::ln).collect();
+    Precision {
+        error: figure.point * figure.relative().hypot(std_dev(&logs)),
+        freedom: (logs.len() as f64 - 1.0).max(1.0),
+        ..figure
     }
 }
 

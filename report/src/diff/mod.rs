@@ -13,6 +13,11 @@
 //!    ([`stats::resample`](crate::stats::resample)); what holds both decides.
 //! 3. What run-to-run spread the rows themselves show widens it: see [`Spread`].
 //!
+//! A guess at that spread is the best that two single runs allow. Where the
+//! reference is a history ([`Set::visits_are_runs`]), each row's own spread is
+//! known: the new run is judged as one more of the history's runs, by a
+//! prediction interval, and steps 2 and 3 fall away.
+//!
 //! # Correction for many rows
 //! All intervals of a diff hold at once with 95 % confidence: each misses with
 //! 5 % divided by the number of rows (Bonferroni; Dunn, JASA 56, 1961). It was
@@ -49,7 +54,7 @@ pub use pairing::Named;
 pub use spread::Spread;
 
 use checks::{machines, refuse};
-use decide::Draft;
+use decide::{Draft, Runs};
 use spread::Shift;
 
 /// How to compare.
@@ -168,7 +173,10 @@ pub struct Comparison {
     /// The geometric mean of the ratios with its own 95 % interval, over rows
     /// that can be decided by.
     pub geometric_mean: Option<Estimate>,
-    /// Run-to-run spread, if the rows show any.
+    /// Whether one of the two is a history, so that how far runs lie apart was
+    /// measured row by row.
+    pub against_runs: bool,
+    /// Run-to-run spread, if the rows of two single runs show any.
     pub spread: Option<Spread>,
     /// Whether most rows moved together.
     pub common: Option<CommonMode>,
@@ -255,20 +263,21 @@ pub fn compare(sets: &[Set], options: &Options) -> Result<Diff, Error> {
     for (subject, matched) in subjects.iter().zip(&matched) {
         refuse(reference, subject, matched)?;
     }
-    let drafts: Vec<Vec<Draft<'_>>> = matched
+    let drafts: Vec<Vec<Draft<'_>>> = subjects
         .iter()
-        .map(|matched| matched.pairs.par_iter().map(|pair| Draft::of(*pair, options)).collect())
+        .zip(&matched)
+        .map(|(subject, matched)| {
+            let runs =
+                Runs { reference: reference.visits_are_runs, subject: subject.visits_are_runs };
+            matched.pairs.par_iter().map(|pair| Draft::of(*pair, runs, options)).collect()
+        })
         .collect();
     let intervals = drafts.iter().flatten().filter(|draft| draft.figures.is_some()).count();
     let tail = (1.0 - CONFIDENCE) / 2.0 / intervals.max(1) as f64;
     let lengths = |draft: &Draft<'_>| {
         [draft.pair.reference, draft.pair.subject].map(|benchmark| benchmark.sample.len())
     };
-    // Exact medians need no draws.
-    let resampled = drafts
-        .iter()
-        .flatten()
-        .filter(|draft| draft.figures.is_some() && draft.statistic != Statistic::Median);
+    let resampled = drafts.iter().flatten().filter(|draft| draft.needs_draws());
     let draws = Draws::for_lengths(resampled.flat_map(lengths));
     let comparisons = subjects
         .iter()
@@ -366,6 +375,7 @@ impl Comparison {
             only_reference: matched.only_reference,
             only_subject: matched.only_subject,
             geometric_mean,
+            against_runs: drafts.iter().any(|draft| draft.runs.any()),
             spread: spread.map(|(spread, _)| spread),
             common,
         }

@@ -129,6 +129,11 @@ impl Diff {
                 )
                 .into(),
             ),
+            None if comparison.against_runs => lines.push(
+                "Each row is judged by how far the runs of the history lie apart in that row: \
+                 its visits are those runs, and the new run is taken as one more."
+                    .into(),
+            ),
             None if comparison.rows.len() < spread::FEWEST => lines.push(
                 format!(
                     "{} are too few to tell how far unchanged rows move from run to run: a second \

@@ -15,7 +15,7 @@ use super::scale::Scale;
 use super::xml::escaped;
 use super::{Chart, Series};
 use crate::stats::Estimate;
-use crate::units::{count, round_time, time_interval};
+use crate::units::{self, count, round_time, time_interval};
 
 /// Pixels from left to right; a narrow screen shows them smaller, or scrolls.
 const WIDTH: f64 = 860.0;
@@ -38,8 +38,8 @@ const COLOURS: [(&str, &str); 8] = [
     ("#d55e00", "#f0803c"),
     ("#009e73", "#2bc79b"),
     ("#cc79a7", "#e39cc4"),
-    ("#e69f00", "#f0b429"),
-    ("#56b4e9", "#3d8fd1"),
+    ("#b37700", "#f0b429"),
+    ("#2b83ba", "#3d8fd1"),
     ("#785ef0", "#9f8cff"),
 ];
 
@@ -289,8 +289,14 @@ fn apart(mut labels: Vec<(f64, String)>) -> Vec<(f64, String)> {
 
 fn hint(series: &str, column: &str, estimate: Estimate) -> String {
     let column = told(column);
-    let at = if series.is_empty() { column } else { format!("{series} at {column}") };
-    format!("{at}: {}", time_interval(estimate))
+    let at = match (series, column.as_str()) {
+        ("", _) => column,
+        (_, "") => series.to_owned(),
+        _ => format!("{series} at {column}"),
+    };
+    let Estimate { point, lower, upper } = estimate;
+    let bare = lower == point && upper == point;
+    format!("{at}: {}", if bare { units::time(point) } else { time_interval(estimate) })
 }
 
 /// What a legend says, line by line, whole and elided; and how wide it is.

@@ -130,7 +130,11 @@ impl Writer<'_> {
                 format!("<ul>\n{}</ul>\n", items.collect::<String>())
             }
             Block::Grid(grid) => self.grid(grid),
-            Block::Chart(chart) => format!("<figure>{}</figure>\n", svg(chart).trim_end()),
+            Block::Chart(chart) => format!(
+                "<figure aria-label=\"{}\">{}</figure>\n",
+                escaped(&chart.title),
+                svg(chart).trim_end()
+            ),
         }
     }
 
@@ -200,7 +204,12 @@ impl Writer<'_> {
                     if short == whole {
                         write!(out, "<code>{short}</code>")
                     } else {
-                        write!(out, "<code title=\"{whole}\">{short}</code>")
+                        // A pointer shows the title; a screen reader reads the whole.
+                        write!(
+                            out,
+                            "<code title=\"{whole}\"><span aria-hidden=\"true\">{short}</span>\
+                             <span class=\"unseen\">{whole}</span></code>"
+                        )
                     }
                 }
                 Span::Link(words, heading) => match self.anchors.find(heading) {

@@ -32,6 +32,7 @@ fn set(nanoseconds: f64) -> Set {
         run: None,
     };
     Set {
+        visits_are_runs: false,
         label: "new".into(),
         machine: Some(machine("cpu", "abc")),
         benchmarks: vec![benchmark],

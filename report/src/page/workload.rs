@@ -1,13 +1,12 @@
 //! One workload: what it is, its table and its chart.
 
 use super::{columns, keyed, ratio_text};
-use crate::benchmark::Work;
 use crate::comparison::{Cell, Comparison, Source, Table};
 use crate::description::{Failure, is_python};
 use crate::document::{self, Block, Chart, Document, Grid, Series, Span, Text, Tone};
 use crate::layout::file_name;
 use crate::record::Run;
-use crate::units::{count, rate, time, time_interval};
+use crate::units::{count, throughput, time, time_interval};
 
 /// A sweep has at least this many parameters; fewer are better read than seen.
 const SWEEP: usize = 3;
@@ -130,24 +129,12 @@ fn cell(cell: &Cell, has_rate: bool) -> document::Cell {
         Cell::Time { time, ratio, work, .. } => {
             let mut cell = keyed(time_interval(*time).into(), time.point);
             cell.lines.extend(ratio.map(|ratio| ratio_text(ratio).into()));
-            let rate = work.filter(|_| has_rate).map(|work| throughput(work, time.point));
-            cell.lines.extend(rate.map(Text::from));
+            let rates = work.filter(|_| has_rate).map(|work| throughput(work, time.point));
+            cell.lines.extend(rates.unwrap_or_default().into_iter().map(Text::from));
             return cell;
         }
     };
     document::Cell { tone, ..line.into() }
-}
-
-fn throughput(work: Work, nanoseconds: f64) -> String {
-    let per_second = |n: u64| n as f64 / (nanoseconds / 1e9);
-    match work {
-        Work::Elements(n) => rate(per_second(n), "elements"),
-        Work::Bytes(n) | Work::BytesDecimal(n) => rate(per_second(n), "B"),
-        Work::Bits(n) => rate(per_second(n), "b"),
-        Work::ElementsAndBytes { elements, bytes } => {
-            format!("{}, {}", rate(per_second(elements), "elements"), rate(per_second(bytes), "B"))
-        }
-    }
 }
 
 fn capitalised(sentence: &str) -> String {

@@ -12,7 +12,8 @@ use crate::stats::{Estimate, ratio_estimate, ratio_of_estimates};
 /// Costs a sort, and 10,000 resamples for each cell that has a paired ratio.
 ///
 /// # Errors
-/// [`Error::Usage`] if rows and columns are the same part, or no section has
+/// [`Error::Usage`] if rows and columns are the same part, if there is no
+/// benchmark at all, as where a filter matches none, or if no section has
 /// the reference that was asked for.
 pub fn arrange(sets: &[Set], options: &Options) -> Result<Pivot, Error> {
     if options.rows == options.columns {
@@ -38,6 +39,10 @@ pub fn arrange(sets: &[Set], options: &Options) -> Result<Pivot, Error> {
             }
             problems.push(problem.clone());
         }
+    }
+    if sections.is_empty() && problems.is_empty() {
+        let labels: Vec<_> = sets.iter().map(|set| set.label.as_str()).collect();
+        return Err(Error::Usage(format!("no benchmark of {} is asked for", labels.join(", "))));
     }
     let mut sections: Vec<Section> = sections
         .into_iter()

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use super::{Cell, Figures, Part, Pivot, Ratio, Row, Section};
 use crate::benchmark::Statistic;
 use crate::document::{self, Block, Chart, Column, Document, Grid, Series, Span, Text, Tone};
+use crate::stats::Estimate;
 use crate::units::{digits, ratio_interval, throughput, time, time_interval};
 
 impl Pivot {
@@ -14,14 +15,15 @@ impl Pivot {
         let labels: Vec<_> = self.sources.iter().map(|source| source.label.as_str()).collect();
         page.heading(1, Text::from("Benchmarks of ").then(Span::Code(labels.join(", "))));
         self.machines(&mut page);
-        page.paragraph(self.how_to_read());
+        let references = self.references();
+        page.paragraph(self.how_to_read(&references));
         for section in &self.sections {
             let name = if section.name.is_empty() { "(no name)" } else { &section.name };
             page.heading(2, Text::code(name));
             if charts && let Some(chart) = chart(section) {
                 page.blocks.push(Block::Chart(chart));
             }
-            page.blocks.push(Block::Grid(grid(section, self)));
+            page.blocks.push(Block::Grid(grid(section, self, references.len() > 1)));
         }
         if !self.problems.is_empty() {
             page.heading(2, "Footnotes");
@@ -52,7 +54,13 @@ impl Pivot {
         }
     }
 
-    fn how_to_read(&self) -> Text {
+    /// The rows that ratios refer to: most often one name for all sections.
+    fn references(&self) -> BTreeSet<String> {
+        let several = self.sections.iter().filter(|section| section.rows.len() > 1);
+        several.filter_map(|section| Some(section.rows[section.reference?].title())).collect()
+    }
+
+    fn how_to_read(&self, references: &BTreeSet<String>) -> Text {
         let figure = match self.statistic {
             None => {
                 "typical time of one iteration (criterion's headline: the slope, else the mean)"
@@ -66,16 +74,11 @@ impl Pivot {
             let rows = self.sections.iter().flat_map(|section| &section.rows);
             rows.flat_map(|row| &row.cells).filter_map(Cell::figures)
         };
-        let references: BTreeSet<_> = self
-            .sections
-            .iter()
-            .filter_map(|section| Some(section.rows[section.reference?].title()))
-            .collect();
         if figures().any(|figures| figures.ratio.is_some()) {
             text = text.then("; the ratio to ");
             text = match references.iter().next() {
                 Some(only) if references.len() == 1 => text.then(Span::Code(only.clone())),
-                _ => text.then("the section's first row"),
+                _ => text.then("the row of its column that is marked as reference"),
             };
             text = text.then(" (×0.5 is twice as fast)");
         }
@@ -83,6 +86,9 @@ impl Pivot {
             text = text.then("; the rate");
         }
         let mut text = text.then(".");
+        if self.sections.iter().any(|section| section.rows.len() > 1) {
+            text = text.then(" The fastest of a column is bold.");
+        }
         if figures().any(|f| matches!(f.ratio, Some(Ratio::Propagated(_)))) {
             text = text.then(
                 " A ratio's interval is propagated from those of its two times (Zou and Donner \
@@ -103,7 +109,7 @@ impl Pivot {
     }
 }
 
-fn grid(section: &Section, pivot: &Pivot) -> Grid {
+fn grid(section: &Section, pivot: &Pivot, mark_reference: bool) -> Grid {
     let part = match pivot.rows {
         Part::Group => "Group",
         Part::Function => "Function",
@@ -121,8 +127,11 @@ fn grid(section: &Section, pivot: &Pivot) -> Grid {
             all.iter().copied().reduce(f64::min).filter(|_| all.len() > 1)
         })
         .collect();
-    let rows = section.rows.iter().map(|row| {
+    let rows = section.rows.iter().enumerate().map(|(place, row)| {
         let mut cells = vec![title(row)];
+        if mark_reference && section.rows.len() > 1 && section.reference == Some(place) {
+            cells[0].lines.push(Span::Emphasis("reference".into()).into());
+        }
         cells.extend(row.cells.iter().zip(&fastest).map(|(cell, fastest)| told(cell, *fastest)));
         cells
     });
@@ -131,10 +140,13 @@ fn grid(section: &Section, pivot: &Pivot) -> Grid {
 
 fn title(row: &Row) -> document::Cell {
     let name = Text::code(&row.name);
-    match &row.qualifier {
-        Some(qualifier) => name.then(format!(" ({qualifier})")).into(),
-        None => name.into(),
-    }
+    let line = match &row.qualifier {
+        Some(qualifier) => name.then(format!(" ({qualifier})")),
+        None => name,
+    };
+    // Values are sorted by their size wherever a reader can sort.
+    let key = row.name.parse().ok().filter(|key: &f64| key.is_finite());
+    document::Cell { key, ..line.into() }
 }
 
 fn told(cell: &Cell, fastest: Option<f64>) -> document::Cell {
@@ -157,7 +169,13 @@ fn told(cell: &Cell, fastest: Option<f64>) -> document::Cell {
     } else {
         Tone::Plain
     };
-    document::Cell { lines: lines(figures), key: Some(estimate.point), tone }
+    let mut lines = lines(figures);
+    if tone == Tone::Good
+        && let Some(first) = lines.first_mut()
+    {
+        *first = Text::strong(first.plain());
+    }
+    document::Cell { lines, key: Some(estimate.point), tone }
 }
 
 fn lines(figures: &Figures) -> Vec<Text> {
@@ -177,6 +195,13 @@ fn lines(figures: &Figures) -> Vec<Text> {
     lines
 }
 
+/// A time as a chart shows it: without an interval where the table tells none.
+fn drawn(figures: &Figures) -> Option<Estimate> {
+    let time = figures.time?;
+    let bare = Estimate { lower: time.point, upper: time.point, ..time };
+    Some(if figures.too_small { bare } else { time })
+}
+
 /// A line for each row over the columns, or a dot for each row; `None` where
 /// there is nothing to compare.
 fn chart(section: &Section) -> Option<Chart> {
@@ -185,7 +210,7 @@ fn chart(section: &Section) -> Option<Chart> {
         .iter()
         .map(|row| Series {
             name: row.title(),
-            points: row.cells.iter().map(|cell| cell.figures()?.time).collect(),
+            points: row.cells.iter().map(|cell| cell.figures().and_then(drawn)).collect(),
         })
         .collect();
     let points = series.iter().flat_map(|series| &series.points).flatten().count();

@@ -104,7 +104,7 @@ impl Selection {
 }
 
 /// How it is written, and where.
-#[derive(Args, Default)]
+#[derive(Args, Default, PartialEq)]
 pub(crate) struct Output {
     /// The syntax [default: terminal at a terminal, else md]
     #[arg(long, value_enum)]
@@ -306,6 +306,9 @@ pub(crate) struct HistoryArgs {
     pub(crate) baseline: String,
     #[command(flatten)]
     pub(crate) selection: Selection,
+    /// Exit with 2 if anything could not be read
+    #[arg(long)]
+    pub(crate) strict: bool,
 }
 
 #[derive(Args, Default)]
@@ -331,4 +334,7 @@ pub(crate) struct RenderArgs {
     /// Exit with 1 if a claim is refuted, too
     #[arg(long)]
     pub(crate) fail_refuted: bool,
+    /// Exit with 2 if anything could not be read
+    #[arg(long)]
+    pub(crate) strict: bool,
 }

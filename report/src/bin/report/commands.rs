@@ -15,7 +15,9 @@ use report::snapshot;
 use report::source;
 use report::topics::Workspace;
 
-use crate::arguments::{Cli, DoctorArgs, HistoryArgs, RenderArgs, RunArgs, SnapshotArgs};
+use crate::arguments::{
+    Cli, DoctorArgs, HistoryArgs, RenderArgs, RunArgs, Selection, SnapshotArgs,
+};
 use crate::pages::{found, print};
 
 /// In a workspace with topics, measures them; anywhere else, says what there
@@ -45,38 +47,64 @@ pub(crate) fn render(arguments: &RenderArgs) -> Result<ExitCode, Error> {
 }
 
 fn rendered(workspace: &Workspace, arguments: &RenderArgs) -> Result<ExitCode, Error> {
-    let rendered = render::render(workspace, render::Format::Markdown)?;
-    let Rendered { path, tables, failures, refuted } = &rendered;
-    let s = if *tables == 1 { "" } else { "s" };
-    println!("{tables} table{s} in {}", path.display());
+    let Rendered { path, tables, failures, unreadable, refuted } =
+        render::render(workspace, render::Format::Markdown)?;
+    let s = if tables == 1 { "" } else { "s" };
+    print(&format!("{tables} table{s} in {}\n", path.display()))?;
     if arguments.html {
-        println!("and in {}", render::render(workspace, render::Format::Html)?.path.display());
+        let page = render::render(workspace, render::Format::Html)?.path;
+        print(&format!("and in {}\n", page.display()))?;
     }
-    if *failures > 0 {
-        eprintln!("report: {failures} results are wrong, failed or unreadable: see its summary");
+    if unreadable > 0 {
+        eprintln!("report: {unreadable} files could not be read: see its summary");
+    }
+    if failures > 0 {
+        eprintln!("report: {failures} results are wrong or failed: see its summary");
         return Ok(ExitCode::FAILURE);
     }
-    if arguments.fail_refuted && *refuted > 0 {
+    if arguments.fail_refuted && refuted > 0 {
         eprintln!("report: {refuted} claims are refuted: see its table of claims");
         return Ok(ExitCode::FAILURE);
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(ExitCode::from(if arguments.strict && unreadable > 0 { 2 } else { 0 }))
 }
 
 pub(crate) fn snapshot(arguments: &SnapshotArgs) -> Result<ExitCode, Error> {
-    let names: Vec<String> = arguments.source.iter().cloned().collect();
-    let sets = found(&names, &arguments.baseline, &arguments.selection)?;
+    let SnapshotArgs { source, baseline, output, selection, strict } = arguments;
+    keep(source.as_ref(), baseline, selection, *strict, |set| {
+        snapshot::write(output, set)?;
+        Ok(format!("{} benchmarks in {}\n", set.benchmarks.len(), output.display()))
+    })
+}
+
+pub(crate) fn history(arguments: &HistoryArgs) -> Result<ExitCode, Error> {
+    let HistoryArgs { file, source, baseline, selection, strict } = arguments;
+    keep(source.as_ref(), baseline, selection, *strict, |set| {
+        history::append(file, set)?;
+        Ok(format!("{} benchmarks added to {}\n", set.benchmarks.len(), file.display()))
+    })
+}
+
+/// Keeps one source in a file, and tells what stayed out of it.
+fn keep(
+    source: Option<&String>,
+    baseline: &str,
+    selection: &Selection,
+    strict: bool,
+    into_file: impl Fn(&Set) -> Result<String, Error>,
+) -> Result<ExitCode, Error> {
+    let names: Vec<String> = source.into_iter().cloned().collect();
     let mut unreadable = 0;
-    for set in sets {
+    for set in found(&names, baseline, selection)? {
         let set = placed(set, &names);
-        snapshot::write(&arguments.output, &set)?;
+        let told = into_file(&set)?;
         for problem in &set.problems {
             eprintln!("report: left out: {problem}");
         }
         unreadable += set.problems.len();
-        println!("{} benchmarks in {}", set.benchmarks.len(), arguments.output.display());
+        print(&told)?;
     }
-    Ok(ExitCode::from(if arguments.strict && unreadable > 0 { 2 } else { 0 }))
+    Ok(ExitCode::from(if strict && unreadable > 0 { 2 } else { 0 }))
 }
 
 /// What lies in a tree was measured here, as far as can be known: criterion
@@ -87,21 +115,11 @@ fn placed(set: Set, names: &[String]) -> Set {
     Set { machine, ..set }
 }
 
-pub(crate) fn history(arguments: &HistoryArgs) -> Result<ExitCode, Error> {
-    let names: Vec<String> = arguments.source.iter().cloned().collect();
-    for set in found(&names, &arguments.baseline, &arguments.selection)? {
-        let set = placed(set, &names);
-        history::append(&arguments.file, &set)?;
-        println!("{} benchmarks added to {}", set.benchmarks.len(), arguments.file.display());
-    }
-    Ok(ExitCode::SUCCESS)
-}
-
 pub(crate) fn doctor(arguments: &DoctorArgs) -> Result<ExitCode, Error> {
     let root = source::root(arguments.root.as_deref())?;
     let findings = doctor::examine(&root)?;
     if findings.is_empty() {
-        println!("nothing is wrong with {}", root.display());
+        print(&format!("nothing is wrong with {}\n", root.display()))?;
         return Ok(ExitCode::SUCCESS);
     }
     let told: String = findings.iter().map(|finding| format!("{finding}\n")).collect();

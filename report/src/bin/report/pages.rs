@@ -46,15 +46,19 @@ impl Content {
         }
     }
 
-    fn written(&self, format: Format) -> Result<String, Error> {
+    fn written(&self, format: Format, to_terminal: bool) -> Result<String, Error> {
         Ok(match (format, self) {
             (Format::Md, _) => markdown::write(&self.document(false)),
             (Format::Html, _) => html::write(&self.document(true)),
             (Format::Terminal, _) => {
                 let terminal = console::Term::stdout();
                 // A pipe or file has no edge at which a table would have to break.
-                let width = if terminal.is_term() { terminal.size().1.into() } else { usize::MAX };
-                terminal::write(&self.document(false), width, console::colors_enabled())
+                let width = if to_terminal { terminal.size().1.into() } else { usize::MAX };
+                terminal::write(
+                    &self.document(false),
+                    width,
+                    to_terminal && console::colors_enabled(),
+                )
             }
             (Format::Csv, Self::Table(pivot)) => pivot.csv()?,
             (Format::Csv, Self::Diff(diff)) => diff.csv(),
@@ -115,7 +119,7 @@ pub(crate) fn diff(arguments: &DiffArgs) -> Result<ExitCode, Error> {
 fn told(content: &Content, output: &Output) -> Result<ExitCode, Error> {
     let to_terminal = output.output.is_none() && io::stdout().is_terminal();
     let format = output.format.unwrap_or(if to_terminal { Format::Terminal } else { Format::Md });
-    let text = content.written(format)?;
+    let text = content.written(format, to_terminal)?;
     match &output.output {
         Some(path) => fs::write(path, text)
             .map_err(|e| Error::BadFile { path: path.clone(), why: e.to_string() })?,
@@ -154,12 +158,12 @@ pub(crate) fn inject(arguments: &InjectArgs) -> Result<ExitCode, Error> {
             inject::inject(path, arguments.check, |marker| rendered(&marker.arguments))?;
         let s = if markers == 1 { "" } else { "s" };
         match difference {
-            None => println!("{}: {markers} marker{s}, up to date", path.display()),
+            None => print(&format!("{}: {markers} marker{s}, up to date\n", path.display()))?,
             Some(difference) if arguments.check => {
                 stale = true;
                 eprintln!("report: {} is out of date: {difference}", path.display());
             }
-            Some(_) => println!("{}: {markers} marker{s}, written", path.display()),
+            Some(_) => print(&format!("{}: {markers} marker{s}, written\n", path.display()))?,
         }
     }
     Ok(if stale { ExitCode::FAILURE } else { ExitCode::SUCCESS })
@@ -172,11 +176,16 @@ fn rendered(words: &[String]) -> Result<String, Error> {
     let usage =
         |what: &str| Error::Usage(format!("the marker `report: {}` {what}", words.join(" ")));
     let cli = Cli::try_parse_from(line).map_err(|e| usage(&format!("is refused: {e}")))?;
-    let content = match cli.command {
-        Some(Command::Table(arguments)) => Content::table(&arguments)?,
-        Some(Command::Diff(arguments)) => Content::diff(&arguments)?,
+    let (content, output) = match cli.command {
+        Some(Command::Table(arguments)) => (Content::table(&arguments)?, arguments.output),
+        Some(Command::Diff(arguments)) => (Content::diff(&arguments)?, arguments.output),
         _ => return Err(usage("names neither table nor diff")),
     };
+    if output != Output::default() {
+        return Err(usage(
+            "says where to write: a marker takes no --format, --output, --github or --strict",
+        ));
+    }
     let mut page = content.document(false);
     page.blocks.retain(|block| !matches!(block, Block::Heading(1, _)));
     Ok(markdown::write(&page))
