@@ -128,7 +128,7 @@ fn namesakes_keep_a_row_each() {
     let before = set("before", vec![copies[0].clone()]);
     let after = set("after", vec![copies[0].clone()]);
     let pivot = arrange(&[before, after], &Options::default()).expect("arranged");
-    assert_eq!(titles(&pivot), ["fold (after)", "fold (before)"]);
+    assert_eq!(titles(&pivot), ["fold (before)", "fold (after)"]);
 
     copies.truncate(2);
     copies[1].place = copies[0].place.clone();
@@ -205,4 +205,42 @@ fn csv_keeps_whole_names() {
     let cell = &json["sections"][0]["rows"][0]["cells"][0]["measured"];
     assert_eq!(cell["id"]["function"], odd);
     assert_eq!(json["schema"], "polyphony.table");
+}
+
+#[test]
+fn a_lone_row_is_no_reference() {
+    // Without `serial`: `alone` comes first by name and shares no column.
+    let mut benchmarks = vec![benchmark(id("sum", "alone", ""), 1.0)];
+    for (function, value) in [("fold", "1"), ("fold", "2"), ("loop", "1"), ("loop", "2")] {
+        benchmarks.push(benchmark(id("sum", function, value), 2.0));
+    }
+    let pivot = arrange(&[set("new", benchmarks)], &Options::default()).expect("arranged");
+    assert_eq!(titles(&pivot), ["fold", "alone", "loop"]);
+    assert!(pivot.sections[0].rows[2].cells[1].figures().expect("measured").ratio.is_some());
+}
+
+#[test]
+fn rows_of_several_sources_keep_their_order_and_refer_to_their_own() {
+    let run = |label: &str, pace: f64| {
+        let times = [("serial", 10.0 * pace), ("rayon", 5.0 * pace)];
+        set(label, times.map(|(f, time)| benchmark(id("sum", f, "1"), time)).into())
+    };
+    let sets = [run("b", 1.0), run("a", 3.0)];
+    let pivot = arrange(&sets, &Options::default()).expect("arranged");
+    assert_eq!(titles(&pivot), ["serial (b)", "rayon (b)", "rayon (a)", "serial (a)"]);
+    let ratio = |row: usize| {
+        let figures = pivot.sections[0].rows[row].cells[0].figures().expect("measured");
+        (figures.reference.clone(), figures.ratio.map(Ratio::point))
+    };
+    assert_eq!(ratio(1), (Some("serial (b)".into()), Some(0.5)));
+    assert_eq!(ratio(2), (Some("serial (a)".into()), Some(0.5)));
+    assert_eq!(ratio(3), (None, None));
+    // Unless one row of one source is asked for by its whole title.
+    let options = Options { reference: Some("serial (b)".into()), ..Options::default() };
+    let pivot = arrange(&sets, &options).expect("arranged");
+    let figures = pivot.sections[0].rows[2].cells[0].figures().expect("measured");
+    assert_eq!(
+        (figures.reference.as_deref(), figures.ratio.map(Ratio::point)),
+        (Some("serial (b)"), Some(1.5))
+    );
 }

@@ -91,40 +91,32 @@ fn section(name: &str, entries: &[Entry<'_>], sets: &[Set], options: &Options) -
     for entry in entries {
         texts.entry(options.rows.of(entry.id)).or_default().push(*entry);
     }
-    let mut rows: Vec<(Row, Vec<Option<Entry<'_>>>)> = Vec::new();
+    let mut drafts: Vec<Draft<'_>> = Vec::new();
     for (text, entries) in texts {
         for (qualifier, entries) in tell_apart(&entries, sets, options) {
+            let source = entries.iter().map(|entry| entry.source).min();
             let mut cells = vec![None; columns.len()];
             for entry in entries {
                 cells[column_of[options.columns.of(entry.id)]] = Some(entry);
             }
             let name = if text.is_empty() { name } else { text }.to_owned();
-            rows.push((Row { name, qualifier, cells: Vec::new() }, cells));
+            drafts.push(Draft { row: Row { name, qualifier, cells: Vec::new() }, source, cells });
         }
     }
-    rows.sort_by(|(a, _), (b, _)| {
-        by_number(&a.name, &b.name).then_with(|| a.qualifier.cmp(&b.qualifier))
+    // Namesakes stand in the order in which their sources were given.
+    drafts.sort_by(|a, b| {
+        by_number(&a.row.name, &b.row.name)
+            .then_with(|| (a.source, &a.row.qualifier).cmp(&(b.source, &b.row.qualifier)))
     });
-    let reference = match &options.reference {
-        Some(name) => rows.iter().position(|(row, _)| row.title() == *name || row.name == *name),
-        None => Some(rows.iter().position(|(row, _)| row.name == "serial").unwrap_or(0)),
-    };
+    let reference = reference(&drafts, options);
     if let Some(place) = reference {
-        rows[..=place].rotate_right(1);
+        drafts[..=place].rotate_right(1);
     }
     let reference = reference.map(|_| 0);
-    let of_reference = reference.map(|place| rows[place].1.clone());
-    let rows = rows.into_iter().enumerate().map(|(place, (row, entries))| {
-        let cells = entries.iter().enumerate().map(|(column, entry)| {
-            let other = of_reference.as_ref().filter(|_| reference != Some(place));
-            let other = other.and_then(|cells| cells[column]?.known.ok());
-            cell(*entry, other, options.statistic)
-        });
-        Row { cells: cells.collect(), ..row }
-    });
+    let rows = drafts.iter().map(|draft| draft.compared(&drafts, reference, options));
     let mut section = Section {
         name: name.to_owned(),
-        columns: columns.into_iter().map(str::to_owned).collect(),
+        columns: columns.iter().map(|text| (*text).to_owned()).collect(),
         reference,
         rows: rows.collect(),
     };
@@ -132,6 +124,54 @@ fn section(name: &str, entries: &[Entry<'_>], sets: &[Set], options: &Options) -
         by_time(&mut section);
     }
     section
+}
+
+/// A row before its cells are compared.
+struct Draft<'a> {
+    row: Row,
+    /// The first of the sources that its cells come from.
+    source: Option<usize>,
+    cells: Vec<Option<Entry<'a>>>,
+}
+
+impl Draft<'_> {
+    /// The row with its ratios: to the reference's namesake of its own source if
+    /// there is one, since what was measured together compares best, else to
+    /// the reference itself.
+    fn compared(&self, drafts: &[Draft<'_>], reference: Option<usize>, options: &Options) -> Row {
+        let reference = reference.map(|place| &drafts[place]);
+        let is_asked_for = |row: &Row| options.reference.as_ref() == Some(&row.title());
+        let reference = reference.map(|first| {
+            let namesake = |other: &&Draft<'_>| {
+                other.row.name == first.row.name && other.source == self.source
+            };
+            let namesake = drafts.iter().find(namesake).filter(|_| !is_asked_for(&first.row));
+            namesake.unwrap_or(first)
+        });
+        let reference = reference.filter(|other| other.row.title() != self.row.title());
+        let title = reference.map(|other| other.row.title());
+        let cells = self.cells.iter().enumerate().map(|(column, entry)| {
+            let other = reference.and_then(|other| other.cells[column]?.known.ok());
+            cell(*entry, other.zip(title.as_deref()), options.statistic)
+        });
+        Row { cells: cells.collect(), ..self.row.clone() }
+    }
+}
+
+/// The row that was asked for, else `serial`, else the first of those that have
+/// the most benchmarks: one that stands alone in its column compares nothing.
+fn reference(drafts: &[Draft<'_>], options: &Options) -> Option<usize> {
+    let called = |name: &str| {
+        let whole = drafts.iter().position(|draft| draft.row.title() == name);
+        whole.or_else(|| drafts.iter().position(|draft| draft.row.name == name))
+    };
+    if let Some(name) = &options.reference {
+        return called(name);
+    }
+    let measured =
+        |draft: &Draft<'_>| draft.cells.iter().flatten().filter(|e| e.known.is_ok()).count();
+    let most = drafts.iter().map(measured).max();
+    called("serial").or_else(|| drafts.iter().position(|draft| Some(measured(draft)) == most))
 }
 
 /// The fastest first, by the last column; a row without a time there by the
@@ -198,7 +238,7 @@ fn stem(entry: &Entry<'_>) -> String {
 
 fn cell(
     entry: Option<Entry<'_>>,
-    reference: Option<&Benchmark>,
+    reference: Option<(&Benchmark, &str)>,
     statistic: Option<Statistic>,
 ) -> Cell {
     let Some(Entry { source, known, .. }) = entry else { return Cell::Absent };
@@ -208,9 +248,9 @@ fn cell(
     };
     let figure = statistic.unwrap_or(benchmark.typical);
     let time = benchmark.estimates.get(figure);
-    let ratio = reference.and_then(|other| {
+    let ratio = reference.and_then(|(other, title)| {
         let of_other = other.estimates.get(statistic.unwrap_or(other.typical))?;
-        Some(ratio(benchmark, time?, other, of_other))
+        Some((title, ratio(benchmark, time?, other, of_other)))
     });
     Cell::Measured(Box::new(Figures {
         id: benchmark.id.clone(),
@@ -220,7 +260,8 @@ fn cell(
         too_small: benchmark.sample.is_too_small(),
         statistic: figure,
         time,
-        ratio,
+        reference: ratio.map(|(title, _)| title.to_owned()),
+        ratio: ratio.map(|(_, ratio)| ratio),
         work: benchmark.work,
     }))
 }

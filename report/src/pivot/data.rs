@@ -61,12 +61,10 @@ impl Pivot {
         let mut writer = csv::Writer::from_writer(Vec::new());
         let failed = |e: csv::Error| Error::Io(e.into());
         for section in &self.sections {
-            let reference =
-                section.reference.map(|place| section.rows[place].title()).unwrap_or_default();
             for cell in section.rows.iter().flat_map(|row| &row.cells) {
                 if let Cell::Measured(figures) = cell {
                     let source = &self.sources[figures.source].label;
-                    writer.serialize(record(figures, source, &reference)).map_err(failed)?;
+                    writer.serialize(record(figures, source)).map_err(failed)?;
                 }
             }
         }
@@ -78,7 +76,7 @@ impl Pivot {
     }
 }
 
-fn record<'a>(figures: &'a Figures, source: &'a str, reference: &str) -> Record<'a> {
+fn record<'a>(figures: &'a Figures, source: &'a str) -> Record<'a> {
     let (mut elements, mut bytes, mut bits) = (None, None, None);
     match figures.work {
         Some(Work::Bits(n)) => bits = Some(n),
@@ -102,7 +100,7 @@ fn record<'a>(figures: &'a Figures, source: &'a str, reference: &str) -> Record<
         time_ns: figures.time.map(|time| time.point),
         time_lower_ns: bounded.map(|time| time.lower),
         time_upper_ns: bounded.map(|time| time.upper),
-        reference: figures.ratio.map(|_| reference.to_owned()).unwrap_or_default(),
+        reference: figures.reference.clone().unwrap_or_default(),
         ratio: figures.ratio.map(super::Ratio::point),
         ratio_lower: interval.map(|ratio| ratio.lower),
         ratio_upper: interval.map(|ratio| ratio.upper),

@@ -56,8 +56,7 @@ impl Pivot {
 
     /// The rows that ratios refer to: most often one name for all sections.
     fn references(&self) -> BTreeSet<String> {
-        let several = self.sections.iter().filter(|section| section.rows.len() > 1);
-        several.filter_map(|section| Some(section.rows[section.reference?].title())).collect()
+        self.sections.iter().flat_map(referred_to).collect()
     }
 
     fn how_to_read(&self, references: &BTreeSet<String>) -> Text {
@@ -127,15 +126,22 @@ fn grid(section: &Section, pivot: &Pivot, mark_reference: bool) -> Grid {
             all.iter().copied().reduce(f64::min).filter(|_| all.len() > 1)
         })
         .collect();
-    let rows = section.rows.iter().enumerate().map(|(place, row)| {
+    let referred = referred_to(section);
+    let rows = section.rows.iter().map(|row| {
         let mut cells = vec![title(row)];
-        if mark_reference && section.rows.len() > 1 && section.reference == Some(place) {
+        if mark_reference && referred.contains(&row.title()) {
             cells[0].lines.push(Span::Emphasis("reference".into()).into());
         }
         cells.extend(row.cells.iter().zip(&fastest).map(|(cell, fastest)| told(cell, *fastest)));
         cells
     });
     Grid { columns, rows: rows.collect() }
+}
+
+/// The titles of the rows that this section's ratios refer to.
+fn referred_to(section: &Section) -> BTreeSet<String> {
+    let cells = section.rows.iter().flat_map(|row| &row.cells);
+    cells.filter_map(|cell| cell.figures()?.reference.clone()).collect()
 }
 
 fn title(row: &Row) -> document::Cell {

@@ -49,7 +49,8 @@ pub enum Sort {
     /// The reference first, then by name, numbers by size.
     #[default]
     Name,
-    /// The fastest first, by the last column in which both have a time.
+    /// The fastest first, by the last column; rows without a time there follow,
+    /// by the last column in which they have one.
     Time,
 }
 
@@ -113,7 +114,8 @@ pub struct Section {
     pub name: String,
     /// The columns' texts; empty where the benchmark has no such part.
     pub columns: Vec<String>,
-    /// Which row the ratios refer to, if it is here.
+    /// Which row the ratios refer to, if it is here; rows of another source
+    /// refer to its namesake there, if there is one ([`Figures::reference`]).
     pub reference: Option<usize>,
     /// The rows, each with a cell for each column.
     pub rows: Vec<Row>,
@@ -172,6 +174,8 @@ pub struct Figures {
     pub time: Option<Estimate>,
     /// Times the reference's time; below one is faster.
     pub ratio: Option<Ratio>,
+    /// The title of the row that the ratio refers to.
+    pub reference: Option<String>,
     /// What an iteration does.
     pub work: Option<Work>,
 }

@@ -39,8 +39,9 @@ Exit codes:
     1  a regression, a wrong result, a model or bench that failed, a table that
        is out of date (inject --check), a refuted claim (--fail-refuted)
     2  bad usage, or data that is missing; with --strict, any unreadable data
-    3  inconclusive, only with --fail-above: the threshold lies inside an
-       interval and none is beyond it, or most rows moved together
+    3  inconclusive, only with --fail-above: no row is beyond the threshold, but
+       it lies inside an interval or a row has too few visits; or most rows
+       moved together
   130  interrupted; what is measured is kept";
 
 #[derive(Subcommand)]
