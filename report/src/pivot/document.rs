@@ -60,7 +60,15 @@ impl Pivot {
     }
 
     fn how_to_read(&self, references: &BTreeSet<String>) -> Text {
+        let figures = || {
+            let rows = self.sections.iter().flat_map(|section| &section.rows);
+            rows.flat_map(|row| &row.cells).filter_map(Cell::figures)
+        };
         let figure = match self.statistic {
+            None if figures().any(|figures| figures.statistic == Statistic::Median) => {
+                "typical time of one iteration (the sampler's median; of criterion, the slope, \
+                 else the mean)"
+            }
             None => {
                 "typical time of one iteration (criterion's headline: the slope, else the mean)"
             }
@@ -69,10 +77,6 @@ impl Pivot {
             Some(Statistic::Slope) => "slope of time over iterations",
         };
         let mut text = Text::from(format!("A cell: {figure} with its 95 % interval"));
-        let figures = || {
-            let rows = self.sections.iter().flat_map(|section| &section.rows);
-            rows.flat_map(|row| &row.cells).filter_map(Cell::figures)
-        };
         if figures().any(|figures| figures.ratio.is_some()) {
             text = text.then("; the ratio to ");
             text = match references.iter().next() {
