@@ -24,7 +24,7 @@ pub(super) const SAMPLE: &str = "sample.json";
 pub(super) const ESTIMATES: &str = "estimates.json";
 pub(super) const TUKEY: &str = "tukey.json";
 /// The sampler's mark beside a sample of its own.
-pub(super) const MARK: &str = "interleaved.json";
+pub(crate) const MARK: &str = "interleaved.json";
 /// What [`write_json`] calls a file that it is not done with.
 pub(super) const PART: &str = "json.part";
 
