@@ -1,6 +1,5 @@
 //! The commands that keep data, look at it, or measure this workspace.
 
-use std::path::Path;
 use std::process::ExitCode;
 
 use clap::CommandFactory;
@@ -8,15 +7,16 @@ use report::benchmark::Set;
 use report::doctor;
 use report::error::Error;
 use report::history;
-use report::machine::Machine;
 use report::render::{self, Rendered};
 use report::run::{self, Options, Summary};
 use report::snapshot;
 use report::source;
 use report::topics::Workspace;
 
-use crate::arguments::{Cli, DoctorArgs, HistoryArgs, RenderArgs, RunArgs, SnapshotArgs};
-use crate::pages::{found, print};
+use crate::arguments::{
+    Cli, DoctorArgs, HistoryArgs, RenderArgs, RunArgs, Selection, SnapshotArgs,
+};
+use crate::pages::{found_with, print};
 
 /// In a workspace with topics, measures them; anywhere else, says what there
 /// is to do.
@@ -64,35 +64,33 @@ fn rendered(workspace: &Workspace, arguments: &RenderArgs) -> Result<ExitCode, E
 }
 
 pub(crate) fn snapshot(arguments: &SnapshotArgs) -> Result<ExitCode, Error> {
-    let names: Vec<String> = arguments.source.iter().cloned().collect();
-    let sets = found(&names, &arguments.baseline, &arguments.selection)?;
-    let mut unreadable = 0;
-    for set in sets {
-        let set = placed(set, &names);
-        snapshot::write(&arguments.output, &set)?;
+    let SnapshotArgs { source, baseline, output, selection, strict } = arguments;
+    let mut footnotes = 0;
+    for set in to_keep(source.as_deref(), baseline, selection)? {
+        snapshot::write(output, &set)?;
         for problem in &set.problems {
-            eprintln!("report: left out: {problem}");
+            let what = if problem.is_loss() { "left out" } else { "note" };
+            eprintln!("report: {what}: {problem}");
         }
-        unreadable += set.problems.len();
-        println!("{} benchmarks in {}", set.benchmarks.len(), arguments.output.display());
+        footnotes += set.problems.len();
+        println!("{} benchmarks in {}", set.benchmarks.len(), output.display());
     }
-    Ok(ExitCode::from(if arguments.strict && unreadable > 0 { 2 } else { 0 }))
+    Ok(ExitCode::from(if *strict && footnotes > 0 { 2 } else { 0 }))
 }
 
-/// What lies in a tree was measured here, as far as can be known: criterion
-/// records no machine. A file says itself what it knows.
-fn placed(set: Set, names: &[String]) -> Set {
-    let is_file = names.iter().any(|name| Path::new(name).is_file());
-    let machine = set.machine.or_else(|| (!is_file).then(Machine::describe));
-    Set { machine, ..set }
+/// What is to be kept in a file, with its machine as far as it is known: once it
+/// is carried elsewhere, nobody can tell any more.
+fn to_keep(source: Option<&str>, baseline: &str, selection: &Selection) -> Result<Vec<Set>, Error> {
+    let names: Vec<String> = source.into_iter().map(str::to_owned).collect();
+    let options = source::Options { describe: true, ..selection.options(baseline)? };
+    found_with(&names, selection, &options)
 }
 
 pub(crate) fn history(arguments: &HistoryArgs) -> Result<ExitCode, Error> {
-    let names: Vec<String> = arguments.source.iter().cloned().collect();
-    for set in found(&names, &arguments.baseline, &arguments.selection)? {
-        let set = placed(set, &names);
-        history::append(&arguments.file, &set)?;
-        println!("{} benchmarks added to {}", set.benchmarks.len(), arguments.file.display());
+    let HistoryArgs { file, source, baseline, selection } = arguments;
+    for set in to_keep(source.as_deref(), baseline, selection)? {
+        history::append(file, &set)?;
+        println!("{} benchmarks added to {}", set.benchmarks.len(), file.display());
     }
     Ok(ExitCode::SUCCESS)
 }
