@@ -2,7 +2,7 @@
 //!
 //! A name is, in this order:
 //!
-//! 1. a file: a [snapshot](mod@snapshot), a [history](mod@history) or
+//! 1. a file: a [snapshot](mod@snapshot), a [history](mod@crate::history) or
 //!    what [another tool](crate::foreign) wrote, told apart by their content;
 //! 2. a directory: another criterion tree, of which [`Options::baseline`] is
 //!    taken;
