@@ -355,7 +355,7 @@ impl Problem {
 
 /// serde refuses a path that is no UTF-8, and such a path is what some problems
 /// are about.
-fn lossy<S: Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
+pub(crate) fn lossy<S: Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(&path.display())
 }
 

@@ -10,11 +10,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 
-use crate::benchmark::{Id, Problem};
+use crate::benchmark::{Id, Problem, lossy};
 use crate::error::Error;
-use crate::layout::{Dataset, Folder, INTERLEAVED, NEW, dataset, readable, walk};
+use crate::layout::{BENCHMARK, Dataset, Folder, INTERLEAVED, NEW, PART, dataset, readable, walk};
 
 mod rules;
 
@@ -142,7 +142,7 @@ fn look(root: &Path, folder: &Folder, seen: &mut Vec<Seen>) {
     for name in &folder.files {
         let path = folder.path.join(name);
         let ends_in = |end: &str| name.as_encoded_bytes().ends_with(end.as_bytes());
-        if ends_in(".json.part") {
+        if ends_in(PART) {
             let what = "was being written when the writer was stopped".into();
             let advice = format!("delete it: rm {}", quoted(&path.to_string_lossy()));
             seen.push(Seen::Finding(Finding { kind: Kind::Leftover, path, what, advice }));
@@ -153,7 +153,7 @@ fn look(root: &Path, folder: &Folder, seen: &mut Vec<Seen>) {
     if folder.path == root {
         return;
     }
-    if folder.is_change() && folder.holds("benchmark.json") {
+    if folder.is_change() && folder.holds(BENCHMARK) {
         seen.push(Seen::Finding(Finding {
             kind: Kind::Odd,
             path: folder.path.clone(),
@@ -175,7 +175,7 @@ fn read(root: &Path, folder: &Folder) -> Option<Seen> {
     match dataset(folder, readable(place)) {
         Ok(None) => None,
         Ok(Some(dataset)) => {
-            let written = fs::metadata(folder.path.join("benchmark.json"));
+            let written = fs::metadata(folder.path.join(BENCHMARK));
             let recorded = dataset.recorded_place.as_deref().map(Path::new);
             let (place, baseline) = split(below, recorded);
             Some(Seen::Data(Box::new(Data {
@@ -240,10 +240,6 @@ fn quoted(word: &str) -> String {
     } else {
         format!("'{}'", word.replace('\'', r"'\''"))
     }
-}
-
-fn lossy<S: Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_str(&path.display())
 }
 
 #[cfg(test)]

@@ -32,6 +32,8 @@ pub(crate) use sets::{Tree, read_tree};
 pub use sets::{baselines, read_sets};
 pub use write::{remove, write};
 
+#[cfg(feature = "cli")]
+pub(crate) use files::{BENCHMARK, PART};
 pub(crate) use files::{MARK, read_json, write_json};
 #[cfg(feature = "cli")]
 pub(crate) use folder::Folder;
