@@ -270,7 +270,7 @@ pub struct Set {
     pub visits_are_runs: bool,
     /// What could be read, in the order of [`sort`](Set::sort).
     pub benchmarks: Vec<Benchmark>,
-    /// What could not.
+    /// What could not, and what else is to be said.
     pub problems: Vec<Problem>,
 }
 
@@ -306,10 +306,12 @@ pub fn by_number(a: &str, b: &str) -> Ordering {
     }
 }
 
-/// Something on disk that could not be read: it is told in a footnote and the
-/// rest is rendered.
+/// Something on disk that could not be read as it should be: it is told in a
+/// footnote and the rest is rendered.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]
 pub struct Problem {
+    /// What became of the benchmark.
+    pub kind: Trouble,
     /// The file or directory. In JSON, what of it is no UTF-8 is replaced.
     #[serde(serialize_with = "lossy")]
     pub path: PathBuf,
@@ -319,9 +321,44 @@ pub struct Problem {
     pub what: String,
 }
 
+/// What a [`Problem`] costs.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Trouble {
+    /// No benchmark: every figure that there is could be read, and something is
+    /// to be said of it.
+    Note,
+    /// A benchmark, or maybe one: there is data that could not be read.
+    Lost,
+    /// A benchmark that has no time because its result was wrong or it failed.
+    Wrong,
+}
+
+impl Problem {
+    /// A footnote to data that could be read.
+    pub fn note(path: impl Into<PathBuf>, id: Option<Id>, what: impl Into<String>) -> Self {
+        Self { kind: Trouble::Note, path: path.into(), id, what: what.into() }
+    }
+
+    /// Data that could not be read.
+    pub fn lost(path: impl Into<PathBuf>, id: Option<Id>, what: impl Into<String>) -> Self {
+        Self { kind: Trouble::Lost, path: path.into(), id, what: what.into() }
+    }
+
+    /// A result that is wrong.
+    pub fn wrong(path: impl Into<PathBuf>, id: Option<Id>, what: impl Into<String>) -> Self {
+        Self { kind: Trouble::Wrong, path: path.into(), id, what: what.into() }
+    }
+
+    /// Whether a benchmark is missing because of it.
+    pub fn is_loss(&self) -> bool {
+        self.kind != Trouble::Note
+    }
+}
+
 /// serde refuses a path that is no UTF-8, and such a path is what some problems
 /// are about.
-fn lossy<S: Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
+pub(crate) fn lossy<S: Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(&path.display())
 }
 

@@ -1,7 +1,7 @@
 //! What can go wrong between a command and its report.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Why there is no report.
 #[derive(Debug, thiserror::Error)]
@@ -56,7 +56,7 @@ pub enum Error {
         why: String,
     },
     /// Nothing was measured under this name.
-    #[error("{}", unknown_source(name, root, known))]
+    #[error("{}", unknown_source(name, root, known, problem.as_deref()))]
     UnknownSource {
         /// What was asked for.
         name: String,
@@ -64,6 +64,8 @@ pub enum Error {
         root: PathBuf,
         /// What there is.
         known: Vec<String>,
+        /// What could not be read there, of several the first.
+        problem: Option<String>,
     },
     /// What was asked for makes no sense, and why.
     #[error("{0}")]
@@ -82,13 +84,14 @@ impl Error {
     }
 }
 
-fn unknown_source(name: &str, root: &std::path::Path, known: &[String]) -> String {
+fn unknown_source(name: &str, root: &Path, known: &[String], problem: Option<&str>) -> String {
     let known = if known.is_empty() {
         "there is nothing measured at all".to_owned()
     } else {
         format!("there are {}", known.join(", "))
     };
-    format!("nothing is called {name:?} in {}, and no file is: {known}", root.display())
+    let problem = problem.map(|problem| format!("; but {problem}")).unwrap_or_default();
+    format!("nothing is called {name:?} in {}, and no file is: {known}{problem}", root.display())
 }
 
 fn kept(done: usize, cells: usize) -> String {

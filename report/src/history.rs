@@ -3,8 +3,8 @@
 //! A single run says nothing about how much the next one would differ: the
 //! machine is warmer, the linker has placed code elsewhere. The median of the
 //! last runs is a steadier reference, and their spread is just that
-//! difference. A history keeps of each run only its headline figures, about a
-//! hundred bytes a benchmark, so that it can be kept for years.
+//! difference. A history keeps of each run only its headline figures, about 250
+//! bytes a benchmark, so that it can be kept for years.
 //!
 //! A line is one JSON object ([JSON Lines]):
 //!
@@ -26,15 +26,18 @@ use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
-use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::atomic;
-use crate::benchmark::{Benchmark, Estimates, Id, Problem, Sample, Set, Statistic, Work};
+use crate::benchmark::{Benchmark, Estimates, Id, Problem, Set, Statistic, Work};
 use crate::error::Error;
 use crate::machine::Machine;
 use crate::snapshot::{TOOL, bad};
-use crate::stats::{Estimate, bootstrap, mean, median};
+use crate::stats::Estimate;
+
+mod pooled;
+
+pub use pooled::reference;
 
 /// What the field `schema` says.
 pub const SCHEMA: &str = "polyphony.history";
@@ -86,6 +89,17 @@ pub struct Point {
     pub visits: usize,
 }
 
+impl Point {
+    /// Whether this is the same measurement as an earlier one of the row: no two
+    /// come to the same figure and bounds to the last bit.
+    fn repeats(&self, earlier: &Self) -> bool {
+        let bits = |Self { estimate: Estimate { point, lower, upper }, .. }: &Self| {
+            [point, lower, upper].map(|x| x.to_bits())
+        };
+        self.typical == earlier.typical && bits(self) == bits(earlier)
+    }
+}
+
 #[derive(Deserialize)]
 struct Head {
     schema: String,
@@ -108,10 +122,11 @@ struct Line<'a> {
 /// is, and the new one begins below it.
 ///
 /// # Errors
-/// [`Error::Usage`] for a set without benchmarks or of another history;
-/// [`Error::BadFile`] for a file
-/// that is no history, which is left alone; whatever the file system says, in
-/// which case the file is as it was.
+/// [`Error::Usage`] for a set without benchmarks, for another history, and for what was
+/// appended last, to the last bit: appended once more, it would count as a run
+/// that nobody made. [`Error::BadFile`] for a file that is no history, which is
+/// left alone; whatever the file system says, in which case the file is as it
+/// was.
 pub fn append(path: &Path, set: &Set) -> Result<(), Error> {
     append_at(path, set, Timestamp::now())
 }
@@ -148,10 +163,28 @@ fn append_at(path: &Path, set: &Set, date: Timestamp) -> Result<(), Error> {
         let why = "is no history: no line of it is a run, and nothing was appended";
         return Err(bad(path, why.into()));
     }
+    if is_repeated(&old, &text) {
+        let why = format!(
+            "{:?} is what {} holds as its last run: measure again, or append it once",
+            set.label,
+            path.display()
+        );
+        return Err(Error::Usage(why));
+    }
     if !old.is_empty() && !old.ends_with(b"\n") {
         text.insert(0, b'\n');
     }
     add(&mut file, &text, old.len() as u64).map_err(|e| atomic::at(path, &e))
+}
+
+/// Whether all figures of a line are those of the last run in a text. Both are
+/// read, for a figure may lose its last bit on the way.
+fn is_repeated(old: &[u8], line: &[u8]) -> bool {
+    let last = old.rsplit(|byte| *byte == b'\n').find_map(|line| run(line).ok());
+    let (Some((_, last)), Ok((_, new))) = (last, run(line)) else { return false };
+    let place = |point: &Point| (point.id.clone(), point.place.clone());
+    let known: HashMap<_, _> = last.benchmarks.iter().map(|old| (place(old), old)).collect();
+    new.benchmarks.iter().all(|new| known.get(&place(new)).is_some_and(|old| new.repeats(old)))
 }
 
 /// Adds to the end of a file; if that fails, nothing is added.
@@ -202,13 +235,13 @@ pub fn read(path: &Path) -> Result<History, Error> {
 pub(crate) fn parse(path: &Path, text: &[u8]) -> Result<History, Error> {
     let mut history = History { path: path.into(), ..History::default() };
     let mut dated = Vec::new();
-    let mut note = |id, what| history.problems.push(Problem { path: path.into(), id, what });
+    let mut lost = |id, what| history.problems.push(Problem::lost(path, id, what));
     for (number, line) in (1..).zip(text.split(|byte| *byte == b'\n')) {
         if line.trim_ascii().is_empty() {
             continue;
         }
         match run(line) {
-            Err(why) => note(None, format!("line {number} {why}")),
+            Err(why) => lost(None, format!("line {number} {why}")),
             Ok((date, mut run)) => {
                 run.benchmarks.retain(|point| {
                     let estimate = point.estimate;
@@ -218,7 +251,7 @@ pub(crate) fn parse(path: &Path, text: &[u8]) -> Result<History, Error> {
                         let Estimate { point: value, lower, upper } = estimate;
                         let what =
                             format!("line {number} holds {value:?} ns [{lower:?}, {upper:?}]");
-                        note(Some(point.id.clone()), what);
+                        lost(Some(point.id.clone()), what);
                     }
                     !is_flawed
                 });
@@ -253,90 +286,6 @@ fn run(line: &[u8]) -> Result<(Timestamp, Run), String> {
 #[allow(clippy::needless_pass_by_value, reason = "an argument of map_err")]
 fn unreadable(error: serde_json::Error) -> String {
     format!("cannot be read: {error}")
-}
-
-/// The last runs as one set, whose samples are the runs: a visit for each, of
-/// one iteration, that took what the run's headline says. Its median is the
-/// reference, and its interval is how much runs differ. Only runs on the
-/// hardware of the newest count; how many others there are is a problem's note.
-///
-/// A benchmark that some of the runs lack has fewer visits.
-///
-/// `last` below one counts as one. A history without runs gives an empty set.
-///
-/// Costs two bootstraps a benchmark, over `last` values each: about a millisecond.
-pub fn reference(history: &History, last: usize) -> Set {
-    let History { path, runs, problems } = history;
-    let mut set = Set { problems: problems.clone(), ..Set::default() };
-    let newest = runs.last().and_then(|run| run.machine.as_ref());
-    let is_alike = |run: &&Run| match (&run.machine, newest) {
-        (Some(machine), Some(newest)) => machine.is_same_hardware(newest),
-        (machine, newest) => machine.is_none() && newest.is_none(),
-    };
-    let alike: Vec<&Run> = runs.iter().filter(is_alike).collect();
-    let others = runs.len() - alike.len();
-    if others > 0 {
-        let what = format!(
-            "holds {others} of {} runs that are not of the newest one's machine and do not count",
-            runs.len()
-        );
-        set.problems.push(Problem { path: path.clone(), id: None, what });
-    }
-    let latest = &alike[alike.len().saturating_sub(last.max(1))..];
-    for benchmark in pooled(latest) {
-        match benchmark.flaw() {
-            None => set.benchmarks.push(benchmark),
-            // A history may also be put together by hand.
-            Some(what) => {
-                let id = Some(benchmark.id);
-                set.problems.push(Problem { path: path.clone(), id, what });
-            }
-        }
-    }
-    set.visits_are_runs = true;
-    set.machine = newest.cloned();
-    let file = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
-    let machine = newest.map(|machine| format!(", {}", machine.short())).unwrap_or_default();
-    set.label = match latest.len() {
-        1 => format!("{file} (the last run{machine})"),
-        n => format!("{file} (median of {n} runs{machine})"),
-    };
-    set.sort();
-    set
-}
-
-/// The points of each benchmark, in the order of the runs.
-fn pooled(runs: &[&Run]) -> Vec<Benchmark> {
-    let mut places: HashMap<(&Id, &str), usize> = HashMap::new();
-    let mut found: Vec<Vec<&Point>> = Vec::new();
-    for run in runs {
-        for point in &run.benchmarks {
-            let place = *places.entry((&point.id, &point.place)).or_insert_with(|| {
-                found.push(Vec::new());
-                found.len() - 1
-            });
-            found[place].push(point);
-        }
-    }
-    found.par_iter().filter_map(|points| benchmark(points)).collect()
-}
-
-fn benchmark(points: &[&Point]) -> Option<Benchmark> {
-    let newest = points.last()?;
-    let times: Vec<f64> = points.iter().map(|point| point.estimate.point).collect();
-    Some(Benchmark {
-        id: newest.id.clone(),
-        place: newest.place.clone(),
-        work: newest.work,
-        estimates: Estimates {
-            mean: bootstrap(&times, mean),
-            median: bootstrap(&times, median),
-            slope: None,
-        },
-        sample: Sample { iterations: vec![1.0; times.len()], times },
-        typical: Statistic::Median,
-        run: None,
-    })
 }
 
 #[cfg(test)]

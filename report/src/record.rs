@@ -82,7 +82,8 @@ impl WorkloadRecord {
         std::fs::remove_file(root.join(file_name(&self.group())).join(Self::file(baseline)))
     }
 
-    fn file(baseline: &str) -> String {
+    /// What the file is called that holds it.
+    pub(crate) fn file(baseline: &str) -> String {
         format!("workload.{baseline}.json")
     }
 }
@@ -123,7 +124,7 @@ impl Mark {
     pub fn write(&self, root: &Path, id: &Id) -> io::Result<()> {
         let directory = root.join(id.directory()).join(INTERLEAVED);
         std::fs::create_dir_all(&directory)?;
-        layout::write_json(&directory.join("interleaved.json"), self)
+        layout::write_json(&directory.join(layout::MARK), self)
     }
 
     /// Reads the mark of a benchmark; `None` if it was never sampled.
@@ -131,7 +132,15 @@ impl Mark {
     /// # Errors
     /// A mark that cannot be read or understood, with its path.
     pub fn read(root: &Path, id: &Id) -> io::Result<Option<Self>> {
-        let path = root.join(id.directory()).join(INTERLEAVED).join("interleaved.json");
+        Self::beside(&root.join(id.directory()).join(INTERLEAVED))
+    }
+
+    /// The mark in the folder of a sample; `None` if there is none.
+    ///
+    /// # Errors
+    /// As [`read`](Mark::read).
+    pub(crate) fn beside(folder: &Path) -> io::Result<Option<Self>> {
+        let path = folder.join(layout::MARK);
         if path.exists() { layout::read_json(&path).map(Some) } else { Ok(None) }
     }
 }

@@ -6,9 +6,10 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::atomic;
+use crate::benchmark::Problem;
 use crate::error::Error;
 use crate::layout::{self, INTERLEAVED};
-use crate::record::{Run, SNAPSHOT};
+use crate::record::{Mark, Run, SNAPSHOT};
 use crate::snapshot;
 
 /// How many are kept: a few megabytes.
@@ -38,13 +39,15 @@ pub(crate) fn path(runs: &Path, id: &str) -> PathBuf {
 }
 
 /// Saves what a run measured, and removes the oldest beyond twenty. What the
-/// sampler's baseline still holds of other runs stays out.
+/// sampler's baseline still holds of other runs stays out, and so do their
+/// problems.
 ///
 /// # Errors
 /// Data that cannot be read, and whatever the file system says on writing.
 pub(crate) fn save(criterion: &Path, runs: &Path, run: &Run) -> Result<(), Error> {
     let Some(mut set) = layout::read_sets(criterion, &[INTERLEAVED])?.pop() else { return Ok(()) };
     set.benchmarks.retain(|benchmark| benchmark.run.as_ref() == Some(&run.id));
+    set.problems.retain(|problem| is_of(problem, run));
     if set.benchmarks.is_empty() {
         return Ok(());
     }
@@ -58,12 +61,24 @@ pub(crate) fn save(criterion: &Path, runs: &Path, run: &Run) -> Result<(), Error
     Ok(())
 }
 
+/// Whether a problem is of what this run measured: the mark beside the data
+/// says so. A mark that cannot be read may be of any run; where there is none,
+/// a run was cut off, which this one was not.
+fn is_of(problem: &Problem, run: &Run) -> bool {
+    let folder = problem.path.ancestors().find(|path| path.ends_with(INTERLEAVED));
+    match folder.map(Mark::beside) {
+        Some(Ok(mark)) => mark.is_some_and(|mark| mark.run == run.id),
+        Some(Err(_)) => true,
+        None => false,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::benchmark::{Id, Sample};
     use crate::machine::{Machine, unknown};
-    use crate::record::{Mark, Outcome};
+    use crate::record::Outcome;
 
     fn run(id: &str) -> Run {
         Run {
@@ -114,6 +129,24 @@ mod tests {
         assert_eq!((functions, set.machine), (vec!["new"], Some(run("2").machine)));
         // A snapshot is no record of a run.
         assert_eq!(Run::all(&runs).expect("readable").len(), 1);
+    }
+
+    #[test]
+    fn only_its_own_problems_are_counted() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let (criterion, runs) = (directory.path().join("criterion"), directory.path().join("runs"));
+        fs::create_dir(&runs).expect("a directory");
+        for (run, function) in [("2", "whole"), ("2", "broken"), ("1", "old"), ("1", "older")] {
+            measure(&criterion, run, function);
+        }
+        for function in ["broken", "old", "older"] {
+            let file = criterion.join("g").join(function).join("1/interleaved/sample.json");
+            fs::write(file, "{").expect("written");
+        }
+        save(&criterion, &runs, &run("2")).expect("saved");
+        let set = snapshot::read(&path(&runs, "2")).expect("a snapshot");
+        let [lacks] = set.problems.as_slice() else { panic!("{:?}", set.problems) };
+        assert!(lacks.what.starts_with("lacks a benchmark "), "{lacks}");
     }
 
     #[test]

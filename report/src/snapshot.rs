@@ -12,7 +12,7 @@
 //! | `date` | when, in UTC (RFC 3339) |
 //! | `label` | what the set was called |
 //! | `machine` | a [`Machine`], or null |
-//! | `left_out` | how many benchmarks could not be read and are not in it |
+//! | `left_out` | how many benchmarks were wrong or could not be read and are not in it |
 //! | `benchmarks` | a list of [`Benchmark`] |
 //!
 //! Fields that a reader does not know are passed over.
@@ -69,11 +69,15 @@ struct Body<'a> {
 /// whole or not at all.
 ///
 /// # Errors
-/// [`Error::Usage`] for the runs of a history, which are no samples of one run;
-/// whatever the file system says, with the path.
+/// [`Error::Usage`] for a set without benchmarks, and for the runs of a history,
+/// which are no samples of one run; whatever the file system says, with the path.
 pub fn write(path: &Path, set: &Set) -> Result<(), Error> {
     if set.visits_are_runs {
         return Err(Error::Usage(format!("{:?} is a history, not a run", set.label)));
+    }
+    if set.benchmarks.is_empty() {
+        let why = format!("{:?} holds no benchmarks to keep in {}", set.label, path.display());
+        return Err(Error::Usage(why));
     }
     let written = Written {
         schema: SCHEMA,
@@ -82,7 +86,7 @@ pub fn write(path: &Path, set: &Set) -> Result<(), Error> {
         date: jiff::Timestamp::now().to_string(),
         label: &set.label,
         machine: set.machine.as_ref(),
-        left_out: set.problems.len(),
+        left_out: set.problems.iter().filter(|problem| problem.is_loss()).count(),
         benchmarks: &set.benchmarks,
     };
     let mut text = serde_json::to_vec(&written).map_err(|e| atomic::at(path, &e.into()))?;
@@ -118,28 +122,28 @@ pub(crate) fn parse(path: &Path, text: &[u8]) -> Result<Set, Error> {
     let Body { machine, left_out, benchmarks } = serde_json::from_slice(text)
         .map_err(|e| bad(path, format!("is no snapshot that can be read: {e}")))?;
     let mut set = Set::default();
-    let mut note =
-        |id: Option<Id>, what: String| set.problems.push(Problem { path: path.into(), id, what });
-    set.machine = machine.and_then(|raw| match serde_json::from_str(raw.get()) {
-        Ok(machine) => machine,
-        Err(e) => {
-            note(None, format!("describes a machine that cannot be read: {e}"));
-            None
-        }
+    let machine = machine.map_or(Ok(None), |raw| serde_json::from_str(raw.get()));
+    set.machine = machine.unwrap_or_else(|e| {
+        let what = format!("describes a machine that cannot be read: {e}");
+        set.problems.push(Problem::note(path, None, what));
+        None
     });
+    let mut lost = |id: Option<Id>, what: String| set.problems.push(Problem::lost(path, id, what));
     if left_out > 0 {
         let what = match left_out {
-            1 => "lacks a benchmark that could not be read when it was taken".into(),
-            n => format!("lacks {n} benchmarks that could not be read when it was taken"),
+            1 => "lacks a benchmark that was wrong or could not be read when it was taken".into(),
+            n => format!(
+                "lacks {n} benchmarks that were wrong or could not be read when it was taken"
+            ),
         };
-        note(None, what);
+        lost(None, what);
     }
     for (place, raw) in (1..).zip(benchmarks) {
         match serde_json::from_str::<Benchmark>(raw.get()) {
-            Err(e) => note(name(raw), format!("benchmark {place} cannot be read: {e}")),
+            Err(e) => lost(name(raw), format!("benchmark {place} cannot be read: {e}")),
             Ok(benchmark) => match benchmark.flaw() {
                 None => set.benchmarks.push(benchmark),
-                Some(what) => note(Some(benchmark.id), format!("benchmark {place} {what}")),
+                Some(what) => lost(Some(benchmark.id), format!("benchmark {place} {what}")),
             },
         }
     }
@@ -157,7 +161,7 @@ fn drop_repeated(set: &mut Set, path: &Path) {
         if is_repeated {
             let id = Some(later.id.clone());
             let what = format!("holds {} twice; the first counts", later.id);
-            problems.push(Problem { path: path.into(), id, what });
+            problems.push(Problem::note(path, id, what));
         }
         is_repeated
     });
@@ -295,13 +299,27 @@ mod tests {
     fn what_was_left_out_and_what_is_there_twice_is_told() {
         let mut set = set();
         set.benchmarks.push(benchmark("9"));
-        let problem = Problem { path: "x".into(), id: None, what: "is empty".into() };
-        set.problems = vec![problem.clone(), problem];
+        // What is only a note leaves nothing out.
+        set.problems = vec![
+            Problem::lost("x", None, "is empty"),
+            Problem::note("x", None, "has the names of another"),
+            Problem::wrong("x", None, "has no time"),
+        ];
         let read = parse_text(&written(&set)).expect("it is whole");
         let told: Vec<_> = read.problems.iter().map(|problem| problem.what.as_str()).collect();
         assert_eq!(read.benchmarks.len(), 3);
-        assert_eq!(told[0], "lacks 2 benchmarks that could not be read when it was taken");
+        let lacks = "lacks 2 benchmarks that were wrong or could not be read when it was taken";
+        assert_eq!(told[0], lacks);
         assert!(told[1].ends_with("/9 twice; the first counts"), "{told:?}");
+    }
+
+    #[test]
+    fn nothing_is_not_kept() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("run.json");
+        let empty = Set { benchmarks: Vec::new(), ..set() };
+        assert!(matches!(write(&path, &empty), Err(Error::Usage(_))));
+        assert!(!path.exists());
     }
 
     #[test]

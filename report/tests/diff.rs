@@ -186,7 +186,7 @@ fn broken_times_stay_in_their_row() {
 fn nothing_is_silently_dropped() {
     let mut a = set("a", vec![benchmark("both", 1.0, 9, 1), benchmark("old", 1.0, 9, 1)]);
     let mut b = set("b", vec![benchmark("both", 1.0, 9, 4), benchmark("fresh", 1.0, 9, 2)]);
-    let problem = |what: &str| Problem { path: "here".into(), id: None, what: what.into() };
+    let problem = |what: &str| Problem::lost("here", None, what);
     a.problems.push(problem("was cut short"));
     b.problems.push(problem("holds a time that is no number"));
     let diff = compare(&[a, b], &Options::default()).unwrap();

@@ -50,6 +50,30 @@ fn nothing_is_wrong_with_a_well_tree() {
     assert_eq!(examine(tree.path()).expect("a tree"), []);
 }
 
+/// criterion puts `--save-baseline feature/x` below the benchmark as it is.
+#[test]
+fn a_baseline_may_have_a_slash_in_its_name() {
+    let tree = tree();
+    let root = tree.path();
+    for function in ["f", "g"] {
+        measured(root, &id("x", function), "new", 10.0);
+        measured(root, &id("x", function), "feature/x", 12.0);
+    }
+    assert_eq!(examine(root).expect("a tree"), []);
+
+    fs::write(root.join("x/f/feature/x/sample.json"), "{").expect("written");
+    let finding = only(root);
+    assert_eq!(finding.kind, Kind::Unreadable);
+    assert!(finding.advice.contains("--save-baseline feature/x --exact x/f"), "{finding}");
+
+    // Without `new`, it is the benchmark that is stale and goes.
+    measured(root, &id("x", "f"), "feature/x", 12.0);
+    fs::remove_dir_all(root.join("x/f/new")).expect("it was there");
+    let finding = only(root);
+    assert_eq!((finding.kind, &finding.path), (Kind::Stale, &root.join("x/f")));
+    assert!(finding.what.contains("`feature/x`"), "{finding}");
+}
+
 #[test]
 fn broken_data_is_found_in_every_baseline() {
     let tree = tree();

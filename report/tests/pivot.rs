@@ -139,16 +139,9 @@ fn namesakes_keep_a_row_each() {
 #[test]
 fn what_could_not_be_read_keeps_its_place() {
     let mut sums = sums();
-    let broken = Problem {
-        path: "sum/a_loop/10/new/sample.json".into(),
-        id: Some(id("sum", "a_loop", "10")),
-        what: "is empty".into(),
-    };
-    let note = Problem {
-        path: "sum/serial/10".into(),
-        id: Some(id("sum", "serial", "10")),
-        what: "its name is no UTF-8".into(),
-    };
+    let of = |function: &str| Some(id("sum", function, "10"));
+    let broken = Problem::lost("sum/a_loop/10/new/sample.json", of("a_loop"), "is empty");
+    let note = Problem::note("sum/serial/10", of("serial"), "its name is no UTF-8");
     sums.problems = vec![broken, note];
     let pivot = arrange(&[sums], &Options::default()).expect("arranged");
     assert_eq!(titles(&pivot), ["serial", "a_loop", "rayon"], "a note makes no row");

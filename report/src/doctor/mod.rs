@@ -5,17 +5,16 @@
 //! times beside new ones, two benchmarks of one name, a baseline that is a copy
 //! of the run that it would be compared with.
 
-use std::ffi::OsStr;
 use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 
-use crate::benchmark::{Id, Problem};
+use crate::benchmark::{Id, Problem, lossy};
 use crate::error::Error;
-use crate::layout::{Dataset, Folder, INTERLEAVED, NEW, dataset, readable, walk};
+use crate::layout::{BENCHMARK, Dataset, Folder, INTERLEAVED, NEW, PART, dataset, readable, walk};
 
 mod rules;
 
@@ -143,7 +142,7 @@ fn look(root: &Path, folder: &Folder, seen: &mut Vec<Seen>) {
     for name in &folder.files {
         let path = folder.path.join(name);
         let ends_in = |end: &str| name.as_encoded_bytes().ends_with(end.as_bytes());
-        if ends_in(".json.part") {
+        if ends_in(PART) {
             let what = "was being written when the writer was stopped".into();
             let advice = format!("delete it: rm {}", quoted(&path.to_string_lossy()));
             seen.push(Seen::Finding(Finding { kind: Kind::Leftover, path, what, advice }));
@@ -154,7 +153,7 @@ fn look(root: &Path, folder: &Folder, seen: &mut Vec<Seen>) {
     if folder.path == root {
         return;
     }
-    if folder.is_change() && folder.holds("benchmark.json") {
+    if folder.is_change() && folder.holds(BENCHMARK) {
         seen.push(Seen::Finding(Finding {
             kind: Kind::Odd,
             path: folder.path.clone(),
@@ -173,20 +172,21 @@ fn look(root: &Path, folder: &Folder, seen: &mut Vec<Seen>) {
 fn read(root: &Path, folder: &Folder) -> Option<Seen> {
     let below = folder.path.strip_prefix(root).ok()?;
     let place = below.parent().unwrap_or(below);
-    let baseline = below.file_name().unwrap_or_default();
     match dataset(folder, readable(place)) {
         Ok(None) => None,
         Ok(Some(dataset)) => {
-            let written = fs::metadata(folder.path.join("benchmark.json"));
+            let written = fs::metadata(folder.path.join(BENCHMARK));
+            let recorded = dataset.recorded_place.as_deref().map(Path::new);
+            let (place, baseline) = split(below, recorded);
             Some(Seen::Data(Box::new(Data {
                 path: folder.path.clone(),
-                place: dataset.benchmark.place.clone(),
-                baseline: readable(Path::new(baseline)),
+                place: readable(place),
+                baseline: readable(baseline),
                 written: written.and_then(|file| file.modified()).ok(),
                 dataset,
             })))
         }
-        Err(Problem { path, id, what }) => {
+        Err(Problem { path, id, what, .. }) => {
             let kind = match fs::metadata(&path) {
                 Ok(file) if file.is_file() && file.len() == 0 => Kind::Empty,
                 Ok(file) if file.is_dir() && path == folder.path => Kind::Partial,
@@ -195,7 +195,10 @@ fn read(root: &Path, folder: &Folder) -> Option<Seen> {
                 Err(_) => Kind::Unreadable,
             };
             let advice = match &id {
-                Some(id) => format!("measure it again: {}", measure(id, baseline)),
+                Some(id) => {
+                    let (_, baseline) = split(below, Some(&id.directory()));
+                    format!("measure it again: {}", measure(id, baseline))
+                }
                 None => format!(
                     "measure it again, or delete it: rm -r {}",
                     quoted(&folder.path.to_string_lossy())
@@ -206,16 +209,25 @@ fn read(root: &Path, folder: &Folder) -> Option<Seen> {
     }
 }
 
+/// A path below the root as the place of a benchmark and the name of a baseline,
+/// which may have slashes: `--save-baseline feature/x` is `feature/x` below the
+/// place that the benchmark records. Where it lies elsewhere, the last part is
+/// the baseline.
+fn split<'a>(below: &'a Path, recorded: Option<&Path>) -> (&'a Path, &'a Path) {
+    let rest = recorded.and_then(|recorded| below.strip_prefix(recorded).ok());
+    let baseline = rest.filter(|rest| !rest.as_os_str().is_empty());
+    let baseline = baseline.or(below.file_name().map(Path::new)).unwrap_or(Path::new(""));
+    let place = below.ancestors().nth(baseline.components().count()).unwrap_or(below);
+    (place, baseline)
+}
+
 /// The command that measures one benchmark under a baseline.
-fn measure(id: &Id, baseline: impl AsRef<OsStr>) -> String {
-    let baseline = baseline.as_ref();
-    if baseline == INTERLEAVED {
-        return "report run".into();
-    }
-    let save = if baseline == NEW || baseline == "base" {
-        String::new()
-    } else {
-        format!("--save-baseline {} ", quoted(&baseline.to_string_lossy()))
+fn measure(id: &Id, baseline: impl AsRef<Path>) -> String {
+    let baseline = baseline.as_ref().to_string_lossy();
+    let save = match &*baseline {
+        INTERLEAVED => return "report run".into(),
+        NEW | "base" => String::new(),
+        other => format!("--save-baseline {} ", quoted(other)),
     };
     format!("cargo bench -- {save}--exact {}", quoted(&id.to_string()))
 }
@@ -228,10 +240,6 @@ fn quoted(word: &str) -> String {
     } else {
         format!("'{}'", word.replace('\'', r"'\''"))
     }
-}
-
-fn lossy<S: Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_str(&path.display())
 }
 
 #[cfg(test)]

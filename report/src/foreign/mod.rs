@@ -48,18 +48,18 @@ fn set<'a>(
     let entries: Vec<_> = raws.par_iter().enumerate().map(|(i, raw)| read(i + 1, raw)).collect();
     let mut set = Set::default();
     let mut seen: HashMap<String, usize> = HashMap::new();
-    let mut note = |id, what| set.problems.push(Problem { path: path.into(), id, what });
     for entry in entries {
         match entry {
-            Entry::Broken(id, what) => note(id, what),
+            Entry::Broken(id, what) => set.problems.push(Problem::lost(path, id, what)),
             Entry::Read(mut benchmark, what) => {
                 // What is drawn from good figures can still overflow.
                 if let Some(what) = benchmark.flaw() {
-                    note(Some(benchmark.id), format!("{:?} {what}", benchmark.place));
+                    let what = format!("{:?} {what}", benchmark.place);
+                    set.problems.push(Problem::lost(path, Some(benchmark.id), what));
                     continue;
                 }
                 if let Some(what) = what {
-                    note(Some(benchmark.id.clone()), what);
+                    set.problems.push(Problem::note(path, Some(benchmark.id.clone()), what));
                 }
                 let count = seen.entry(benchmark.place.clone()).or_default();
                 *count += 1;

@@ -18,6 +18,9 @@
 //! values. A file of a single process tells nothing about how processes
 //! differ: there, as in criterion's files, a visit is a value.
 //!
+//! A table shows these figures. `report diff` sees only the sample, and computes
+//! mean and median anew from one mean for each process.
+//!
 //! [pyperf, `_bench.py`]: https://github.com/psf/pyperf/blob/main/pyperf/_bench.py
 
 use std::fs;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::*;
+use crate::benchmark::Sample;
 use crate::machine::unknown;
 
 fn machine(cpu: &str, commit: &str) -> Machine {
@@ -91,6 +92,80 @@ fn runs_of_another_machine_do_not_count_and_are_told() {
     assert_eq!(note.what, told);
 }
 
+/// The notes of a reference on the last ten runs, and the times of its row.
+fn pooled(path: &Path) -> (Vec<String>, Vec<f64>, String) {
+    let reference = reference(&read(path).expect("a history"), 10);
+    let notes = reference.problems.iter().map(|problem| problem.what.clone()).collect();
+    assert!(reference.problems.iter().all(|problem| !problem.is_loss()));
+    (notes, points(&reference).to_vec(), reference.label)
+}
+
+#[test]
+fn a_measurement_is_not_appended_twice() {
+    let (_directory, path) = file();
+    // Thirds lose their last bit in JSON.
+    for nanoseconds in [1.0 / 3.0, 2.0 / 3.0] {
+        append(&path, &set(nanoseconds)).expect("appended");
+        let before = fs::read(&path).expect("the file");
+        let error = append(&path, &set(nanoseconds)).expect_err("it is there already");
+        assert!(matches!(error, Error::Usage(_)), "{error}");
+        assert_eq!(fs::read(&path).expect("the file"), before);
+    }
+    // Another benchmark beside it is news.
+    let mut more = set(2.0 / 3.0);
+    let other = Benchmark { place: "other".into(), ..more.benchmarks[0].clone() };
+    more.benchmarks.push(other);
+    append(&path, &more).expect("appended");
+}
+
+#[test]
+fn what_is_there_twice_counts_once() {
+    let (_directory, path) = file();
+    for nanoseconds in [1.0, 2.0, 1.0] {
+        append(&path, &set(nanoseconds)).expect("appended");
+        // As an earlier version would have appended it again.
+        let text = fs::read_to_string(&path).expect("the file");
+        let last = text.lines().last().expect("a line");
+        fs::write(&path, format!("{text}{last}\n{last}\n")).expect("written");
+    }
+    let (notes, times, label) = pooled(&path);
+    assert_eq!(times, [1.0, 2.0, 1.0]);
+    let told = "holds 6 figures of the run before once more: what was appended twice counts once";
+    assert_eq!(notes, [told]);
+    assert_eq!(label, "history.jsonl (median of 3 runs, cpu, 2 cores)");
+}
+
+#[test]
+fn figures_of_two_visits_do_not_count() {
+    let (_directory, path) = file();
+    append(&path, &set(1.0)).expect("appended");
+    let mut quick = set(50.0);
+    quick.benchmarks[0].sample = Sample { iterations: vec![1.0; 2], times: vec![50.0; 2] };
+    append(&path, &quick).expect("appended");
+    let (notes, times, label) = pooled(&path);
+    assert_eq!((times, label.as_str()), (vec![1.0], "history.jsonl (the last run, cpu, 2 cores)"));
+    assert_eq!(notes, ["holds 1 figure of fewer than 3 visits, which do not count"]);
+}
+
+#[test]
+fn different_figures_are_not_pooled() {
+    let (_directory, path) = file();
+    for (nanoseconds, typical) in [
+        (1.0, Statistic::Mean),
+        (70.0, Statistic::Median),
+        (80.0, Statistic::Median),
+        (2.0, Statistic::Mean),
+    ] {
+        let mut set = set(nanoseconds);
+        set.benchmarks[0].typical = typical;
+        append(&path, &set).expect("appended");
+    }
+    let (notes, times, _) = pooled(&path);
+    assert_eq!(times, [1.0, 2.0]);
+    let told = "holds 2 figures of another statistic than the newest, which do not count";
+    assert_eq!(notes, [told]);
+}
+
 #[test]
 fn lines_come_in_the_order_of_their_dates() {
     let (_directory, path) = file();
@@ -170,18 +245,20 @@ fn appends_at_once_all_arrive() {
     const THREADS: usize = 8;
     const APPENDS: usize = 16;
     let (_directory, path) = file();
-    // Longer than what a pipe or a disk takes in one piece.
-    let long = Set { label: "x".repeat(100_000), ..set(1.0) };
+    let path = &path;
     thread::scope(|scope| {
-        for _ in 0..THREADS {
-            scope.spawn(|| {
-                for _ in 0..APPENDS {
-                    append(&path, &long).expect("appended");
+        for thread in 0..THREADS {
+            scope.spawn(move || {
+                for number in 0..APPENDS {
+                    // Longer than what a pipe or a disk takes in one piece.
+                    let nanoseconds = (1 + thread * APPENDS + number) as f64;
+                    let long = Set { label: "x".repeat(100_000), ..set(nanoseconds) };
+                    append(path, &long).expect("appended");
                 }
             });
         }
     });
-    let history = read(&path).expect("a history");
+    let history = read(path).expect("a history");
     assert_eq!((history.runs.len(), history.problems), (THREADS * APPENDS, Vec::new()));
 }
 

@@ -19,14 +19,14 @@ use serde_json::error::Category;
 use crate::benchmark::{Estimates, Sample, Work};
 use crate::stats::{CONFIDENCE, Estimate};
 
-pub(super) const BENCHMARK: &str = "benchmark.json";
+pub(crate) const BENCHMARK: &str = "benchmark.json";
 pub(super) const SAMPLE: &str = "sample.json";
 pub(super) const ESTIMATES: &str = "estimates.json";
 pub(super) const TUKEY: &str = "tukey.json";
 /// The sampler's mark beside a sample of its own.
-pub(super) const MARK: &str = "interleaved.json";
+pub(crate) const MARK: &str = "interleaved.json";
 /// What [`write_json`] calls a file that it is not done with.
-pub(super) const PART: &str = "json.part";
+pub(crate) const PART: &str = "json.part";
 
 /// The most bytes that a file is read of. A sample of a million visits has
 /// half as many.

@@ -20,15 +20,21 @@ mod read;
 #[cfg(feature = "cli")]
 mod sets;
 #[cfg(feature = "cli")]
+mod untimed;
+#[cfg(feature = "cli")]
 mod walk;
 mod write;
 
 pub use read::read;
 #[cfg(feature = "cli")]
+pub(crate) use sets::{Tree, read_tree};
+#[cfg(feature = "cli")]
 pub use sets::{baselines, read_sets};
 pub use write::{remove, write};
 
-pub(crate) use files::{read_json, write_json};
+#[cfg(feature = "cli")]
+pub(crate) use files::{BENCHMARK, PART};
+pub(crate) use files::{MARK, read_json, write_json};
 #[cfg(feature = "cli")]
 pub(crate) use folder::Folder;
 #[cfg(feature = "cli")]

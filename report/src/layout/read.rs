@@ -1,7 +1,7 @@
 //! One measurement, from the folder it lies in.
 
 use std::io;
-use std::path::{Component, Path};
+use std::path::{Component, Path, PathBuf};
 
 use super::files::{BENCHMARK, ESTIMATES, Estimated, MARK, Named, SAMPLE, Sampled, understand};
 use super::folder::Folder;
@@ -25,10 +25,11 @@ pub(crate) struct Dataset {
 /// # Errors
 /// One problem that names the file, if what lies there is no whole measurement
 /// of this benchmark.
+#[allow(clippy::result_large_err, reason = "problems are rare and kept as they are")]
 pub fn read(root: &Path, id: &Id, baseline: &str) -> Result<Option<Benchmark>, Problem> {
     let place = id.directory();
     let path = root.join(&place).join(baseline);
-    let problem = |what| Problem { path: path.clone(), id: Some(id.clone()), what };
+    let problem = |what: String| Problem::lost(&path, Some(id.clone()), what);
     let folder = match Folder::list(path.clone()) {
         Ok(folder) => folder,
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -52,8 +53,10 @@ pub(super) const NO_FOLDER: &str =
 
 /// Reads what lies in a folder; `None` if it is the mark of a model that has no
 /// time. `place` is where the benchmark stands below its root.
+#[allow(clippy::result_large_err, reason = "problems are rare and kept as they are")]
 pub(crate) fn dataset(folder: &Folder, place: String) -> Result<Option<Dataset>, Problem> {
-    let problem = |path, id: Option<&Id>, what| Problem { path, id: id.cloned(), what };
+    let problem =
+        |path: PathBuf, id: Option<&Id>, what: String| Problem::lost(path, id.cloned(), what);
     let mark = match folder.holds(MARK).then(|| understand::<Mark>(&folder.path.join(MARK))) {
         Some(Ok(mark)) if mark.outcome != Outcome::Measured => return Ok(None),
         mark => mark,

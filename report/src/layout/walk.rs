@@ -70,14 +70,14 @@ impl<V> Walker<'_, V> {
         (self.visit)(&folder, &mut walk.found);
         let Folder { path, folders, links, broken, .. } = folder;
         walk.problems.extend(broken.into_iter().map(|(name, e)| {
-            problem(path.join(name), format!("is a link that leads nowhere: {e}"))
+            Problem::lost(path.join(name), None, format!("is a link that leads nowhere: {e}"))
         }));
         if folders.is_empty() && links.is_empty() {
             return walk;
         }
         if depth.folders == DEEPEST {
             let what = format!("holds folders more than {DEEPEST} deep, which were not read");
-            walk.problems.push(problem(path, what));
+            walk.problems.push(Problem::lost(path, None, what));
             return walk;
         }
         let below = folders
@@ -97,7 +97,7 @@ impl<V> Walker<'_, V> {
             Ok(folder) => self.walk(folder, depth),
             Err(e) => Walk {
                 found: Vec::new(),
-                problems: vec![problem(path, format!("cannot be read: {e}"))],
+                problems: vec![Problem::lost(path, None, format!("cannot be read: {e}"))],
             },
         }
     }
@@ -107,15 +107,20 @@ impl<V> Walker<'_, V> {
         V: Fn(&Folder, &mut Vec<T>) + Sync,
     {
         let path = folder.join(name);
-        let refused = |path, what: &str| Walk {
-            found: Vec::new(),
-            problems: vec![problem(path, what.to_owned())],
-        };
+        let refused = |problem| Walk { found: Vec::new(), problems: vec![problem] };
         match self.leads_back(folder, &path) {
-            Ok(true) => refused(path, "is a link back to a folder that holds it: not followed"),
-            Err(e) => refused(path, &format!("is a link that cannot be followed: {e}")),
+            Ok(true) => {
+                // What it leads to is read where it stands.
+                let what = "is a link back to a folder that holds it: not followed";
+                refused(Problem::note(path, None, what))
+            }
+            Err(e) => {
+                let what = format!("is a link that cannot be followed: {e}");
+                refused(Problem::lost(path, None, what))
+            }
             Ok(false) if depth.links == MOST_LINKS => {
-                refused(path, "is a link behind a link behind a link: not followed")
+                let what = "is a link behind a link behind a link: not followed";
+                refused(Problem::lost(path, None, what))
             }
             Ok(false) => self.descend(path, Depth { links: depth.links + 1, ..depth }),
         }
@@ -142,8 +147,4 @@ impl<T> Walk<T> {
         self.problems.extend(other.problems);
         self
     }
-}
-
-fn problem(path: PathBuf, what: String) -> Problem {
-    Problem { path, id: None, what }
 }

@@ -7,6 +7,7 @@ use std::path::Path;
 
 use nix::sys::stat::Mode;
 use nix::unistd::mkfifo;
+use report::benchmark::Trouble;
 
 use super::{BENCHMARK, ESTIMATES, FILES, measured, only_problem, put, read_one, to_itself};
 
@@ -140,6 +141,7 @@ fn each_fault_is_one_problem_that_names_the_file() {
 
         let set = read_one(tree.path(), "new");
         let problem = only_problem(&set);
+        assert_eq!(problem.kind, Trouble::Lost, "{fault}");
         let named = if *file == "new" { folder.clone() } else { folder.join(file) };
         assert_eq!(problem.path, named, "{fault}: {problem}");
         assert!(problem.what.contains(what), "{fault}: {problem}");

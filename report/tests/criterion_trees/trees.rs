@@ -5,10 +5,11 @@ use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
 
-use report::benchmark::{Id, Sample, Set, Statistic};
+use report::benchmark::{Id, Sample, Set, Statistic, Trouble};
+use report::description::{Description, Failure};
 use report::error::Error;
 use report::layout::{self, INTERLEAVED, baselines, read_sets};
-use report::record::{Mark, Outcome};
+use report::record::{Mark, Outcome, WorkloadRecord};
 
 use super::{ESTIMATES, FILES, but_namesakes, measured, only_problem, put, read_one};
 
@@ -52,9 +53,90 @@ fn the_samplers_marks_are_read() {
     let [fine] = &set.benchmarks[..] else { panic!("{:?}", set.benchmarks) };
     assert_eq!((fine.typical, fine.run.as_deref()), (Statistic::Median, Some("run7")));
     assert_eq!(fine.headline().point, 3.0);
-    assert!(only_problem(&set).path.ends_with("g/cut_off/interleaved"), "{:?}", set.problems);
+    let problems: Vec<_> = set.problems.iter().map(|x| (x.kind, x.path.as_path())).collect();
+    let at = |function: &str| root.join("g").join(function).join(INTERLEAVED);
+    let told = [(Trouble::Lost, at("cut_off")), (Trouble::Note, at("slow"))];
+    assert_eq!(problems, told.each_ref().map(|(kind, path)| (*kind, path.as_path())));
     assert_eq!(baselines(root).expect("a tree"), BTreeMap::from([(INTERLEAVED.to_owned(), 1)]));
     assert_eq!(layout::read(root, &id("slow"), INTERLEAVED), Ok(None));
+}
+
+/// What has no time is told, and whether that is a fault.
+#[test]
+fn a_model_without_a_time_is_a_problem_with_its_names() {
+    let tree = tempfile::tempdir().expect("a directory");
+    let root = tree.path();
+    let record = WorkloadRecord {
+        topic: "topic".into(),
+        place: 0,
+        description: Description {
+            workload: "load".into(),
+            title: String::new(),
+            parameter: String::new(),
+            parameters: vec![7],
+            models: vec!["fine".into(), "is/wrong".into()],
+            notes: Vec::new(),
+            claims: Vec::new(),
+            patience: None,
+            unranked: false,
+            own_pace: false,
+        },
+    };
+    record.write(root, INTERLEAVED).expect("written");
+    let wrong = |why: &str| Outcome::Failure(Failure::Wrong(why.into()));
+    let cases = [
+        (wrong("got 1"), "has no time: it came back wrong: got 1", Trouble::Wrong),
+        (
+            Outcome::Failure(Failure::Failed("killed".into())),
+            "has no time: it failed: killed",
+            Trouble::Wrong,
+        ),
+        (
+            Outcome::Failure(Failure::Refused("threads".into())),
+            "has no time: it was refused by the machine: threads",
+            Trouble::Note,
+        ),
+        (
+            Outcome::Stopped { at: 5, seconds: 2.54 },
+            "was stopped: one iteration took 2.5 s at 5",
+            Trouble::Note,
+        ),
+    ];
+    let id = Id { group: "topic/load".into(), function: "is/wrong".into(), value: "7".into() };
+    for (outcome, what, kind) in cases {
+        let mark = Mark { run: "r".into(), rounds: 5, outcome };
+        mark.write(root, &id).expect("written");
+        let set = read_one(root, INTERLEAVED);
+        let problem = only_problem(&set);
+        assert_eq!((problem.what.as_str(), problem.kind), (what, kind));
+        assert_eq!(problem.id.as_ref(), Some(&id));
+        assert!(problem.path.ends_with("topic_load/is_wrong/7/interleaved"), "{problem}");
+    }
+}
+
+/// criterion numbers the folder of a second benchmark of one name.
+#[test]
+fn namesakes_are_told_by_the_folders_that_differ() {
+    let tree = tempfile::tempdir().expect("a directory");
+    let root = tree.path();
+    let told = |places: &[&str]| {
+        let root = root.join(places.concat());
+        places.iter().for_each(|place| drop(measured(&root, place, "new")));
+        let set = read_one(&root, "new");
+        let [problem] = &set.problems[..] else { panic!("{:?}", set.problems) };
+        assert_eq!((problem.kind, set.benchmarks.len()), (Trouble::Note, 2));
+        let below = problem.path.strip_prefix(&root).expect("below").display().to_string();
+        format!("{below} {}", problem.what)
+    };
+    let holds = "holds a benchmark of the same names as";
+    for (places, start) in [
+        (["sum/fold/100", "sum/fold_2/100"], format!("sum/fold_2 {holds} sum/fold does")),
+        (["sum/fold/100", "sum2/fold/100"], format!("sum2 {holds} sum does")),
+        (["sum/fold", "sum/fold/100"], format!("sum/fold/100 {holds} sum/fold does")),
+    ] {
+        let told = told(&places);
+        assert!(told.starts_with(&start), "{told}");
+    }
 }
 
 #[test]
@@ -122,6 +204,7 @@ fn names_that_are_no_utf8_are_read_and_told() {
     assert_eq!(problems.len(), 2);
     for problem in problems {
         assert!(problem.what.contains("no UTF-8") && problem.id.is_some(), "{problem}");
+        assert!(!problem.is_loss(), "it was read");
         serde_json::to_string(problem).expect("a footnote can be written as JSON");
     }
 }
@@ -138,7 +221,7 @@ fn another_confidence_level_is_told_once_and_kept() {
     assert_eq!(set.benchmarks.len(), 4);
     assert_eq!(set.benchmarks[0].estimates, set.benchmarks[3].estimates, "nothing is rescaled");
     let problem = only_problem(&set);
-    assert!(problem.path.ends_with("a/new"), "{problem}");
+    assert!(problem.path.ends_with("a/new") && !problem.is_loss(), "{problem}");
     assert!(problem.what.contains("at 99 %, not at 95 %"), "{problem}");
     assert!(problem.what.contains("2 other benchmarks"), "{problem}");
 }

@@ -100,6 +100,7 @@ impl Selection {
             group: self.group.clone(),
             last: self.last.into(),
             runs: None,
+            describe: false,
         })
     }
 }

@@ -1,6 +1,5 @@
 //! The commands that keep data, look at it, or measure this workspace.
 
-use std::path::Path;
 use std::process::ExitCode;
 
 use clap::CommandFactory;
@@ -8,7 +7,6 @@ use report::benchmark::Set;
 use report::doctor;
 use report::error::Error;
 use report::history;
-use report::machine::Machine;
 use report::render::{self, Rendered};
 use report::run::{self, Options, Summary};
 use report::snapshot;
@@ -18,7 +16,7 @@ use report::topics::Workspace;
 use crate::arguments::{
     Cli, DoctorArgs, HistoryArgs, RenderArgs, RunArgs, Selection, SnapshotArgs,
 };
-use crate::pages::{found, print};
+use crate::pages::{found_with, print};
 
 /// In a workspace with topics, measures them; anywhere else, says what there
 /// is to do.
@@ -71,7 +69,7 @@ fn rendered(workspace: &Workspace, arguments: &RenderArgs) -> Result<ExitCode, E
 
 pub(crate) fn snapshot(arguments: &SnapshotArgs) -> Result<ExitCode, Error> {
     let SnapshotArgs { source, baseline, output, selection, strict } = arguments;
-    keep(source.as_ref(), baseline, selection, *strict, |set| {
+    keep(source.as_deref(), baseline, selection, *strict, |set| {
         snapshot::write(output, set)?;
         Ok(format!("{} benchmarks in {}\n", set.benchmarks.len(), output.display()))
     })
@@ -79,40 +77,34 @@ pub(crate) fn snapshot(arguments: &SnapshotArgs) -> Result<ExitCode, Error> {
 
 pub(crate) fn history(arguments: &HistoryArgs) -> Result<ExitCode, Error> {
     let HistoryArgs { file, source, baseline, selection, strict } = arguments;
-    keep(source.as_ref(), baseline, selection, *strict, |set| {
+    keep(source.as_deref(), baseline, selection, *strict, |set| {
         history::append(file, set)?;
         Ok(format!("{} benchmarks added to {}\n", set.benchmarks.len(), file.display()))
     })
 }
 
-/// Keeps one source in a file, and tells what stayed out of it.
+/// Keeps one source in a file, with its machine as far as it is known, for once
+/// it is carried elsewhere nobody can tell any more; and says what stayed out.
 fn keep(
-    source: Option<&String>,
+    source: Option<&str>,
     baseline: &str,
     selection: &Selection,
     strict: bool,
     into_file: impl Fn(&Set) -> Result<String, Error>,
 ) -> Result<ExitCode, Error> {
-    let names: Vec<String> = source.into_iter().cloned().collect();
-    let mut unreadable = 0;
-    for set in found(&names, baseline, selection)? {
-        let set = placed(set, &names);
+    let names: Vec<String> = source.into_iter().map(str::to_owned).collect();
+    let options = source::Options { describe: true, ..selection.options(baseline)? };
+    let mut footnotes = 0;
+    for set in found_with(&names, selection, &options)? {
         let told = into_file(&set)?;
         for problem in &set.problems {
-            eprintln!("report: left out: {problem}");
+            let what = if problem.is_loss() { "left out" } else { "note" };
+            eprintln!("report: {what}: {problem}");
         }
-        unreadable += set.problems.len();
+        footnotes += set.problems.len();
         print(&told)?;
     }
-    Ok(ExitCode::from(if strict && unreadable > 0 { 2 } else { 0 }))
-}
-
-/// What lies in a tree was measured here, as far as can be known: criterion
-/// records no machine. A file says itself what it knows.
-fn placed(set: Set, names: &[String]) -> Set {
-    let is_file = names.iter().any(|name| Path::new(name).is_file());
-    let machine = set.machine.or_else(|| (!is_file).then(Machine::describe));
-    Set { machine, ..set }
+    Ok(ExitCode::from(if strict && footnotes > 0 { 2 } else { 0 }))
 }
 
 pub(crate) fn doctor(arguments: &DoctorArgs) -> Result<ExitCode, Error> {

@@ -2,11 +2,10 @@
 
 use std::fs;
 use std::io::{self, IsTerminal, Write};
-use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Parser;
-use report::benchmark::Set;
+use report::benchmark::{Set, Trouble};
 use report::diff::{self, Diff};
 use report::document::{Block, Document, html, markdown, terminal};
 use report::error::Error;
@@ -16,16 +15,17 @@ use report::source;
 
 use crate::arguments::{Cli, Command, DiffArgs, Format, InjectArgs, Output, Selection, TableArgs};
 
-/// What a page is made of.
-enum Content {
-    Table(Pivot),
-    Diff(Box<Diff>),
+/// What is to be written, and what its exit code depends on.
+struct Page {
+    content: Content,
+    /// Benchmarks that have no time because their results were wrong.
+    wrong: usize,
 }
 
-impl Content {
+impl Page {
     fn table(arguments: &TableArgs) -> Result<Self, Error> {
         let sets = found(&arguments.sources, &arguments.baseline, &arguments.selection)?;
-        Ok(Self::Table(pivot::arrange(&sets, &arguments.options())?))
+        Ok(Self::of(&sets, Content::Table(pivot::arrange(&sets, &arguments.options())?)))
     }
 
     fn diff(arguments: &DiffArgs) -> Result<Self, Error> {
@@ -35,9 +35,23 @@ impl Content {
             fail_above: arguments.fail_above,
             ..diff::Options::default()
         };
-        Ok(Self::Diff(Box::new(diff::compare(&sets, &options)?)))
+        Ok(Self::of(&sets, Content::Diff(Box::new(diff::compare(&sets, &options)?))))
     }
 
+    fn of(sets: &[Set], content: Content) -> Self {
+        let problems = sets.iter().flat_map(|set| &set.problems);
+        let wrong = problems.filter(|problem| problem.kind == Trouble::Wrong).count();
+        Self { content, wrong }
+    }
+}
+
+/// What a page is made of.
+enum Content {
+    Table(Pivot),
+    Diff(Box<Diff>),
+}
+
+impl Content {
     /// The page; only some syntaxes can show charts.
     fn document(&self, charts: bool) -> Document {
         match self {
@@ -86,37 +100,39 @@ impl Content {
 
 /// What the names mean; no name at all is the baseline of criterion's own
 /// directory.
-pub(crate) fn found(
+fn found(sources: &[String], baseline: &str, selection: &Selection) -> Result<Vec<Set>, Error> {
+    found_with(sources, selection, &selection.options(baseline)?)
+}
+
+/// The same with options that are more than the selection.
+pub(crate) fn found_with(
     sources: &[String],
-    baseline: &str,
     selection: &Selection,
+    options: &source::Options,
 ) -> Result<Vec<Set>, Error> {
-    let options = selection.options(baseline)?;
-    // cargo need not be asked where its target directory is if nobody wants it.
-    let are_paths = !sources.is_empty() && sources.iter().all(|name| Path::new(name).exists());
-    let root = match &selection.root {
-        None if are_paths => PathBuf::new(),
-        explicit => source::root(explicit.as_deref())?,
+    let explicit = match &selection.root {
+        Some(path) => Some(source::root(Some(path))?),
+        None => None,
     };
+    // cargo need not be asked where its target directory is if nobody wants it.
+    let root = || explicit.map_or_else(|| source::root(None), Ok);
     if sources.is_empty() {
-        if !root.is_dir() {
-            return Err(Error::NothingMeasured(root));
-        }
-        return source::find(&[baseline.to_owned()], &root, &options);
+        return Ok(vec![source::baseline(&root()?, &options.baseline, options)?]);
     }
-    source::find(sources, &root, &options)
+    source::find(sources, root, options)
 }
 
 pub(crate) fn table(arguments: &TableArgs) -> Result<ExitCode, Error> {
-    told(&Content::table(arguments)?, &arguments.output)
+    told(&Page::table(arguments)?, &arguments.output)
 }
 
 pub(crate) fn diff(arguments: &DiffArgs) -> Result<ExitCode, Error> {
-    told(&Content::diff(arguments)?, &arguments.output)
+    told(&Page::diff(arguments)?, &arguments.output)
 }
 
 /// Writes a page where it was asked for, and says what its exit code means.
-fn told(content: &Content, output: &Output) -> Result<ExitCode, Error> {
+fn told(page: &Page, output: &Output) -> Result<ExitCode, Error> {
+    let Page { content, wrong } = page;
     let to_terminal = output.output.is_none() && io::stdout().is_terminal();
     let format = output.format.unwrap_or(if to_terminal { Format::Terminal } else { Format::Md });
     let text = content.written(format, to_terminal)?;
@@ -137,6 +153,11 @@ fn told(content: &Content, output: &Output) -> Result<ExitCode, Error> {
         if output.strict {
             return Ok(ExitCode::from(2));
         }
+    }
+    if *wrong > 0 {
+        let (s, are) = if *wrong == 1 { ("", "is") } else { ("s", "are") };
+        eprintln!("report: {wrong} result{s} {are} wrong: see the footnotes");
+        return Ok(ExitCode::FAILURE);
     }
     Ok(ExitCode::from(content.exit_code()))
 }
@@ -176,9 +197,9 @@ fn rendered(words: &[String]) -> Result<String, Error> {
     let usage =
         |what: &str| Error::Usage(format!("the marker `report: {}` {what}", words.join(" ")));
     let cli = Cli::try_parse_from(line).map_err(|e| usage(&format!("is refused: {e}")))?;
-    let (content, output) = match cli.command {
-        Some(Command::Table(arguments)) => (Content::table(&arguments)?, arguments.output),
-        Some(Command::Diff(arguments)) => (Content::diff(&arguments)?, arguments.output),
+    let (Page { content, .. }, output) = match cli.command {
+        Some(Command::Table(arguments)) => (Page::table(&arguments)?, arguments.output),
+        Some(Command::Diff(arguments)) => (Page::diff(&arguments)?, arguments.output),
         _ => return Err(usage("names neither table nor diff")),
     };
     if output != Output::default() {

@@ -5,13 +5,18 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use report::benchmark::{Benchmark, Set, Statistic};
+use report::benchmark::{Benchmark, Id, Sample, Set, Statistic};
 use report::error::Error;
 use report::foreign::{Mapping, hyperfine, pyperf};
+use report::machine::Machine;
+use report::record::{Mark, Outcome, Run};
 use report::source::{self, Options};
+use report::stats::Estimate;
 use report::{history, layout, snapshot};
 use serde_json::Value;
 use tempfile::TempDir;
+
+mod command;
 
 fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(name)
@@ -103,7 +108,7 @@ fn sample() -> (TempDir, PathBuf) {
 
 fn find(names: &[&str], root: &Path, options: &Options) -> Result<Vec<Set>, Error> {
     let names: Vec<_> = names.iter().map(|name| (*name).to_owned()).collect();
-    source::find(&names, root, options)
+    source::find(&names, || Ok(root.to_owned()), options)
 }
 
 fn labels(sets: &[Set]) -> Vec<&str> {
@@ -112,6 +117,20 @@ fn labels(sets: &[Set]) -> Vec<&str> {
 
 fn text(path: &Path) -> &str {
     path.to_str().expect("a path of text")
+}
+
+/// What another run would have measured that was slower by a factor.
+fn scaled(set: &Set, factor: f64) -> Set {
+    let mut set = set.clone();
+    for Benchmark { sample, estimates, .. } in &mut set.benchmarks {
+        sample.times.iter_mut().for_each(|time| *time *= factor);
+        let slope = estimates.slope.as_mut();
+        for estimate in [&mut estimates.mean, &mut estimates.median].into_iter().chain(slope) {
+            let Estimate { point, lower, upper } = estimate;
+            [point, lower, upper].into_iter().for_each(|figure| *figure *= factor);
+        }
+    }
+    set
 }
 
 #[test]
@@ -123,8 +142,9 @@ fn every_kind_of_source_at_once() {
 
     let [run, past] = ["run.json", "past.jsonl"].map(|name| directory.path().join(name));
     snapshot::write(&run, &base).expect("written");
-    for _ in 0..3 {
-        history::append(&past, &base).expect("appended");
+    // Three runs, each a little slower than the one before.
+    for slower in [1.0, 1.01, 1.02] {
+        history::append(&past, &scaled(&base, slower)).expect("appended");
     }
     let [pyperf, hyperfine] = ["pyperf.json", "hyperfine.json"].map(fixture);
     let names =
@@ -153,7 +173,7 @@ fn every_kind_of_source_at_once() {
     // A history keeps the headlines.
     for (reference, read) in sets[2].benchmarks.iter().zip(&sets[6].benchmarks) {
         let headline = read.estimates.get(read.typical).expect("a headline").point;
-        assert!(close(reference.estimates.median.point, headline), "{}", read.id);
+        assert!(close(reference.estimates.median.point, headline * 1.01), "{}", read.id);
         assert_eq!(reference.sample.len(), 3);
     }
 }
@@ -233,6 +253,71 @@ fn what_holds_no_measurements_hides_nothing() {
         assert_eq!((sets[0].benchmarks.len(), sets[0].label.as_str()), (1, name));
         fs::rename(group.join(name), group.join("before")).expect("and back");
     }
+}
+
+/// What is the matter with a tree is told, whichever name comes first.
+#[test]
+fn problems_of_the_tree_do_not_vanish() {
+    let (directory, root) = sample();
+    std::os::unix::fs::symlink("nowhere", root.join("dangling")).expect("a link");
+    let set = find(&["new"], &root, &Options::default()).expect("a baseline").remove(0);
+    let runs = directory.path().join("report/runs");
+    fs::create_dir_all(&runs).expect("a directory");
+    snapshot::write(&runs.join("20240229T120000Z.snapshot.json"), &set).expect("written");
+    // The first is no baseline, and would be the first in the order of text.
+    let sets = find(&["20240229T120000Z", "new"], &root, &Options::default()).expect("there");
+    let is_told = |set: &Set| set.problems.iter().any(|x| x.path.ends_with("dangling"));
+    assert_eq!(sets.iter().map(is_told).collect::<Vec<_>>(), [false, true]);
+    // And where there is no set to tell it, the error does.
+    let empty = directory.path().join("empty");
+    fs::create_dir(&empty).expect("a directory");
+    std::os::unix::fs::symlink("nowhere", empty.join("dangling")).expect("a link");
+    let errors = [
+        find(&["new"], &empty, &Options::default()).expect_err("nothing is there"),
+        source::baseline(&empty, "new", &Options::default()).expect_err("nothing is there"),
+        find(&[text(&empty)], &root, &Options::default()).expect_err("nothing is there"),
+    ];
+    for error in errors {
+        let told = error.to_string();
+        assert!(told.contains("dangling: is a link that leads nowhere"), "{told}");
+    }
+}
+
+#[test]
+fn the_machine_is_that_of_the_measurement() {
+    let (directory, root) = sample();
+    let describe = Options { describe: true, ..Options::default() };
+    let here = Machine::describe();
+    let machine = |name: &str| find(&[name], &root, &describe).expect("there")[0].machine.clone();
+    assert_eq!(machine("new"), Some(here.clone()));
+    let unknown = Machine { commit: "unknown".into(), ..here.clone() };
+    assert_eq!(machine("base"), Some(unknown.clone()), "it may be of any commit");
+    // Other directories and files may come from anywhere.
+    assert_eq!(machine(text(&root)), None);
+    assert_eq!(machine(text(&fixture("hyperfine.json"))), None);
+    assert_eq!(find(&["new"], &root, &Options::default()).expect("there")[0].machine, None);
+
+    let id = Id { group: "g".into(), function: "f".into(), value: "1".into() };
+    let sample = Sample { iterations: vec![1.0; 3], times: vec![5.0, 6.0, 7.0] };
+    layout::write(&root, &id, "interleaved", &sample, None).expect("written");
+    let mark = Mark { run: "20240229T120000Z".into(), rounds: 3, outcome: Outcome::Measured };
+    mark.write(&root, &id).expect("written");
+    assert_eq!(machine("interleaved"), Some(unknown), "no run is recorded");
+    let run = Run {
+        version: Run::VERSION,
+        id: mark.run,
+        started: String::new(),
+        profile: "quick".into(),
+        rounds: 3,
+        machine: Machine { cpu: "another".into(), commit: "0123".into(), ..here },
+        python: Err("none".into()),
+        steps_per_second: None,
+        topics: Vec::new(),
+    };
+    let runs = directory.path().join("report/runs");
+    fs::create_dir_all(&runs).expect("a directory");
+    run.write(&runs).expect("written");
+    assert_eq!(machine("interleaved"), Some(run.machine));
 }
 
 #[test]
