@@ -92,6 +92,10 @@ pub fn beaten_by_python(table: &Table) -> Vec<Beaten<'_>> {
         };
         let ((python, _, python_visits), (rust, _, rust_visits)) =
             (fastest(true)?, fastest(false)?);
+        // A valid file may still lack visits; there are no such rounds then.
+        if python_visits.len() != rust_visits.len() {
+            return None;
+        }
         let ratio = ratio_estimate(python_visits, rust_visits);
         (ratio.upper < 1.0).then_some(Beaten { parameter, python, rust, ratio })
     });

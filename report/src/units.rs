@@ -46,9 +46,9 @@ pub fn round_time(nanoseconds: f64) -> String {
         ((value * power).round() / power - value).abs() <= value.abs() * 1e-9
     };
     match (0..=6).find(is_exact) {
-        Some(0) if (1000.0..1e15).contains(&value) => format!("{} {unit}", count(value as u64)),
-        Some(places) => format!("{value:.places$} {unit}"),
-        None => format!("{value:e} {unit}"),
+        Some(0) if (1000.0..VAST).contains(&value) => format!("{} {unit}", count(value as u64)),
+        Some(places) if value.abs() < VAST => format!("{value:.places$} {unit}"),
+        _ => format!("{value:e} {unit}"),
     }
 }
 
@@ -137,6 +137,9 @@ pub fn count(n: u64) -> String {
     text
 }
 
+/// From here on a figure is told in powers of ten.
+const VAST: f64 = 1e15;
+
 /// Three significant digits; whole numbers from a hundred on, and powers of
 /// ten where the zeros would hide the figure.
 ///
@@ -144,12 +147,13 @@ pub fn count(n: u64) -> String {
 /// use report::units::digits;
 /// let figures = [0.0000142, 0.056, 1.0, 9.996, 54.3, 1234.5];
 /// assert_eq!(figures.map(digits), ["1.42e-5", "0.0560", "1.00", "10.0", "54.3", "1,235"]);
+/// assert_eq!([1e14, 1e15, -2.5e20].map(digits), ["100,000,000,000,000", "1.00e15", "-2.50e20"]);
 /// ```
 pub fn digits(x: f64) -> String {
     if !x.is_finite() {
         return x.to_string();
     }
-    if x != 0.0 && x.abs() < 1e-3 {
+    if x != 0.0 && !(1e-3..VAST).contains(&x.abs()) {
         return format!("{x:.2e}");
     }
     // Rounding may carry into another digit, so it comes before counting them.

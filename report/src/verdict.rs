@@ -76,7 +76,9 @@ pub(crate) fn judge(claim: &Claim, evidence: &Evidence<'_>) -> Verdict {
     let ratios: Vec<(u64, Option<Estimate>)> = asked
         .map(|(parameter, (subject, reference))| {
             let times = subject.as_ref().zip(reference.as_ref());
-            (*parameter, times.map(|(subject, reference)| ratio_estimate(subject, reference)))
+            // A file that was cut short may still be valid: it has no such rounds.
+            let rounds = times.filter(|(subject, reference)| subject.len() == reference.len());
+            (*parameter, rounds.map(|(subject, reference)| ratio_estimate(subject, reference)))
         })
         .collect();
     let ruling = if evidence.cores < claim.cores {
@@ -124,5 +126,30 @@ fn rule(claim: &Claim, Estimate { lower, upper, .. }: Estimate) -> Ruling {
         Ruling::Refuted
     } else {
         Ruling::CannotTell("the interval straddles the rule".into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn claim() -> Claim {
+        Claim::new(1, "it is faster").compares("fast", "serial").at_most(0.9)
+    }
+
+    fn judged(subject: Vec<f64>, reference: Vec<f64>) -> Verdict {
+        let models = vec![("fast", vec![Some(subject)]), ("serial", vec![Some(reference)])];
+        judge(&claim(), &Evidence { parameters: &[1], models, paired: true, cores: 2 })
+    }
+
+    #[test]
+    fn a_model_that_lost_visits_is_not_judged() {
+        let whole = vec![1.0; 9];
+        let verdict = judged(whole.clone(), vec![2.0; 8]);
+        assert_eq!(
+            (verdict.ratio, &verdict.ruling),
+            (None, &Ruling::CannotTell("not measured".into()))
+        );
+        assert_eq!(judged(whole, vec![2.0; 9]).ruling, Ruling::Confirmed);
     }
 }

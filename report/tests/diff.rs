@@ -96,7 +96,87 @@ fn two_visits_neither_pass_nor_fail() {
     assert!(row.ratio.unwrap() > 8.0);
     let a = set("a", vec![quick(1.0, 1), long(1)]);
     let b = set("b", vec![quick(9.0, 2), long(2)]);
-    assert_eq!(compare(&[a, b], &gate()).unwrap().outcome, Outcome::Fine);
+    let diff = compare(&[a, b], &gate()).unwrap();
+    assert_eq!(diff.outcome, Outcome::Inconclusive);
+    let page = format!("{:?}", diff.document());
+    assert!(page.contains("1 benchmark can neither pass nor fail (fewer than 3 visits"), "{page}");
+}
+
+/// Copies are told and left alone: they are no evidence of anything.
+#[test]
+fn copied_rows_are_no_evidence() {
+    let quick = |seed: u64| benchmark("quick", 1.0, 2, seed);
+    let copy = || benchmark("copy", 1.0, 9, 1);
+    let halves =
+        |seed: u64, time: f64| [benchmark("x", time, 30, seed), benchmark("y", time, 30, seed)];
+    let diff =
+        compare(&[set("a", vec![copy(), quick(1)]), set("b", vec![copy(), quick(2)])], &gate());
+    assert_eq!(diff.unwrap().outcome, Outcome::Inconclusive);
+    let (mut a, mut b) = (Vec::from(halves(1, 200.0)), Vec::from(halves(2, 100.0)));
+    a.push(copy());
+    b.push(copy());
+    let diff = compare(&[set("a", a), set("b", b)], &gate()).unwrap();
+    let mean = diff.comparisons[0].geometric_mean.unwrap().point;
+    assert!((mean - 0.5).abs() < 0.02, "{mean}");
+    assert_eq!(diff.outcome, Outcome::Fine);
+    let page = format!("{:?}", diff.document());
+    assert!(page.contains("1 row with the very same data in both"), "{page}");
+}
+
+/// A precise 0.4 % sways no verdict, so it is no alarm.
+#[test]
+fn a_little_in_common_is_no_alarm() {
+    let rows = |time: f64, seed: u64| -> Vec<Benchmark> {
+        let exact = |row: u64| {
+            let mut rng = fastrand::Rng::with_seed(seed << 8 | row);
+            let times = (0..50).map(|_| time * (1.0 + 0.001 * rng.f64())).collect();
+            of(&format!("row{row}"), Sample { iterations: vec![1.0; 50], times })
+        };
+        (0..10).map(exact).collect()
+    };
+    let common = |time: f64, options: &Options| {
+        compare(&[set("a", rows(100.0, 1)), set("b", rows(time, 2))], options).unwrap()
+    };
+    let little = common(100.4, &gate());
+    assert_eq!((little.comparisons[0].common, little.outcome), (None, Outcome::Fine));
+    assert_eq!(common(100.4, &Options::default()).comparisons[0].common, None);
+    let more = common(102.0, &gate()).comparisons[0].common.unwrap();
+    assert_eq!((more.moved, more.rows), (10, 10));
+}
+
+/// The reason is that of the comparison that cannot be decided.
+#[test]
+fn of_several_the_undecided_one_says_why() {
+    let run = |label: &str, time: f64, visits: usize, seed: u64| {
+        set(label, vec![benchmark("a", time, visits, seed)])
+    };
+    let sets = [run("first", 1.0, 30, 1), run("same", 1.0, 30, 2), run("quick", 1.0, 2, 3)];
+    let diff = compare(&sets, &gate()).unwrap();
+    assert_eq!(diff.outcome, Outcome::Inconclusive);
+    let page = format!("{:?}", diff.document());
+    assert!(
+        page.contains("1 benchmark can neither pass") && !page.contains("of 0 benchmarks"),
+        "{page}"
+    );
+}
+
+/// `a` with `b/c` reads like `a/b` with `c`; their places tell them apart.
+#[test]
+fn names_that_read_alike_are_told_apart() {
+    let named = |group: &str, function: &str, place: &str, seed: u64| Benchmark {
+        id: report::benchmark::Id {
+            group: group.into(),
+            function: function.into(),
+            value: String::new(),
+        },
+        place: place.into(),
+        ..benchmark("x", 1.0, 9, seed)
+    };
+    let rows =
+        |seed: u64| vec![named("a", "b/c", "a/b_c", seed), named("a/b", "c", "a_b/c", seed + 10)];
+    let diff = compare(&[set("a", rows(1)), set("b", rows(2))], &Options::default()).unwrap();
+    let page = format!("{:?}", diff.document());
+    assert!(page.contains("Code(\"a/b_c\")") && page.contains("Code(\"a_b/c\")"), "{page}");
 }
 
 #[test]
@@ -201,7 +281,12 @@ fn nothing_is_silently_dropped() {
     let sheet = diff.csv();
     let mut lines = csv::Reader::from_reader(sheet.as_bytes());
     let verdicts: Vec<String> = lines.records().map(|line| line.unwrap()[14].to_owned()).collect();
-    assert_eq!(verdicts, ["unchanged", "only_reference", "only_subject"]);
+    assert_eq!(verdicts, ["unchanged", "only_reference", "only_subject", "", ""]);
+    let mut lines = csv::Reader::from_reader(sheet.as_bytes());
+    let last = |line: csv::StringRecord| [0, 1, 15].map(|field| line[field].to_owned());
+    let problems: Vec<_> = lines.records().skip(3).map(|line| last(line.unwrap())).collect();
+    assert_eq!(problems[0], ["a", "", "here: was cut short"]);
+    assert_eq!(problems[1], ["", "b", "here: holds a time that is no number"]);
 }
 
 /// Namesakes meet by their place; a benchmark that is alone by its names meets
@@ -258,7 +343,7 @@ fn different_headlines_meet_at_the_mean() {
     let diff = diff.unwrap();
     let row = &diff.comparisons[0].rows[0];
     assert!(row.mixed && row.statistic == Statistic::Mean);
-    assert!(format!("{:?}", diff.document()).contains("compared by their means"));
+    assert!(format!("{:?}", diff.document()).contains("compared by the means"));
 }
 
 #[test]
@@ -290,7 +375,7 @@ fn json_names_its_schema() {
     let diff = compare(&sets, &Options::default()).unwrap();
     let json: serde_json::Value =
         serde_json::from_str(&serde_json::to_string(&diff).unwrap()).unwrap();
-    assert_eq!((&json["schema"], &json["version"]), (&"polyphony-report-diff".into(), &1.into()));
+    assert_eq!((&json["schema"], &json["version"]), (&"polyphony.diff".into(), &1.into()));
     assert_eq!(json["comparisons"][0]["rows"][0]["verdict"], "unchanged");
     assert_eq!(json["outcome"], "fine");
 }

@@ -33,7 +33,7 @@ fn runs(spread: f64) -> Vec<f64> {
 
 /// Thirty visits that agree with one another, whatever other runs do.
 fn visits(time: f64) -> Vec<f64> {
-    (0..30).map(|n| time * (1.0 + 0.002 * f64::from(n % 5))).collect()
+    (0..30).map(|n| time * (1.0 + 0.002 * f64::from(n % 5 - 2))).collect()
 }
 
 fn gate(history: Vec<Benchmark>, run: Vec<Benchmark>) -> Diff {
@@ -77,6 +77,9 @@ fn too_few_runs_decide_nothing() {
     let diff = gate(history, vec![benchmark("row", visits(150.0))]);
     assert_eq!(diff.comparisons[0].rows[0].verdict, Verdict::TooSmall);
     assert_eq!(diff.outcome, Outcome::Inconclusive);
+    let page = format!("{:?}", diff.document());
+    assert!(page.contains("the history has 2 runs; three are needed"), "{page}");
+    assert!(!page.contains("--quick"), "{page}");
 }
 
 #[test]
@@ -86,6 +89,104 @@ fn a_run_is_not_compared_with_itself() {
     let refused = compare(&[set(true, history), set(false, run)], &Options::default());
     let Err(Error::Usage(why)) = refused else { panic!("{refused:?}") };
     assert!(why.contains("itself one of the runs"), "{why}");
+}
+
+/// A prediction interval misses as often as its tail says, however few runs
+/// there are: the freedom of the two errors that come from the same runs is not
+/// added up.
+#[test]
+fn prediction_intervals_hold_the_next_run() {
+    const ROWS: usize = 34;
+    const DIFFS: u64 = 400;
+    let normal = |rng: &mut fastrand::Rng| (0..12).map(|_| rng.f64()).sum::<f64>() - 6.0;
+    for runs in [3, 5, 10] {
+        let missed: usize = (0..DIFFS)
+            .map(|seed| {
+                let mut rng = fastrand::Rng::with_seed(seed << 8 | runs);
+                let one = |rng: &mut fastrand::Rng| 100.0 * (0.02 * normal(rng)).exp();
+                let (mut history, mut run) = (Vec::new(), Vec::new());
+                for row in 0..ROWS {
+                    let name = row.to_string();
+                    history.push(benchmark(&name, (0..runs).map(|_| one(&mut rng)).collect()));
+                    run.push(benchmark(&name, vec![one(&mut rng); 30]));
+                }
+                let diff = compare(&[set(true, history), set(false, run)], &Options::default());
+                let rows = &diff.expect("compared").comparisons[0].rows;
+                let holds = |row: &report::diff::Row| {
+                    row.interval.is_some_and(|x| x.lower <= 1.0 && 1.0 <= x.upper)
+                };
+                rows.iter().filter(|row| !holds(row)).count()
+            })
+            .sum();
+        // 5 % of the diffs would be 20 rows; more than 34 come once in 600 times.
+        println!("{runs} runs: {missed} rows of {DIFFS} diffs missed");
+        assert!(missed <= 34, "{runs} runs: {missed}");
+    }
+}
+
+/// Where the run's own visits are the less sure, their freedom counts.
+#[test]
+fn a_wild_run_is_as_unsure_as_its_own_visits() {
+    let wild: Vec<f64> = (0..5).map(|n| 100.0 + 10.0 * f64::from(n % 3)).collect();
+    let diff = gate(vec![benchmark("row", runs(0.0001))], vec![benchmark("row", wild)]);
+    let interval = diff.comparisons[0].rows[0].interval.expect("an interval");
+    // The error is some 4 %, and Student's t of four degrees 2.78.
+    assert!((interval.upper / interval.lower).ln() / 2.0 > 0.08, "{interval:?}");
+}
+
+/// Forty rows in ten runs, of which one in twenty-five jumps: the first jump of
+/// a row that has been calm is nothing that the others have not done.
+#[test]
+fn a_first_jump_is_no_regression_where_rows_jump() {
+    let suite = |jumping: usize| {
+        let mut rng = fastrand::Rng::with_seed(7);
+        let rows = (0..40).map(|row| {
+            let mut times: Vec<f64> =
+                runs(0.01).into_iter().map(|x| x * (0.99 + 0.02 * rng.f64())).collect();
+            if row < jumping {
+                times[row % 10] *= 1.0 + 0.3 * (1 + row % 3) as f64;
+            }
+            benchmark(&row.to_string(), times)
+        });
+        rows.collect::<Vec<_>>()
+    };
+    let run = || -> Vec<Benchmark> {
+        let time = |row: usize| if row == 39 { 130.0 } else { 100.5 };
+        (0..40).map(|row| benchmark(&row.to_string(), visits(time(row)))).collect()
+    };
+    let calm = gate(suite(0), run());
+    assert_eq!(calm.outcome, Outcome::Regression, "nothing else has jumped");
+    assert_eq!(calm.comparisons[0].jumps, None);
+    let jumpy = gate(suite(16), run());
+    assert!(jumpy.comparisons[0].jumps.is_some_and(|units| units > 10.0));
+    assert_eq!(jumpy.outcome, Outcome::Inconclusive);
+    assert!(format!("{:?}", jumpy.document()).contains("rows of this history jump"));
+}
+
+/// A change some runs ago makes the gate blind, which must be said.
+#[test]
+fn a_step_in_the_history_is_told() {
+    let mut stepped = runs(0.004);
+    stepped[5..].iter_mut().for_each(|time| *time *= 1.2);
+    let history = vec![benchmark("stepped", stepped), benchmark("calm", runs(0.004))];
+    let run = vec![benchmark("stepped", visits(130.0)), benchmark("calm", visits(100.0))];
+    let diff = gate(history, run);
+    assert_eq!(diff.comparisons[0].two_levels, 1);
+    let page = format!("{:?}", diff.document());
+    assert!(page.contains("fall into two levels in 1 row\""), "{page}");
+}
+
+/// A row that still has the headline of an earlier run was not measured anew.
+#[test]
+fn a_stale_row_is_not_judged() {
+    let history = vec![benchmark("stale", runs(0.003)), benchmark("fresh", runs(0.003))];
+    let last = runs(0.003)[9];
+    let run = vec![benchmark("stale", vec![last; 30]), benchmark("fresh", visits(100.0))];
+    let diff = gate(history, run);
+    let row = diff.comparisons[0].rows.iter().find(|row| row.id.function == "stale");
+    let row = row.expect("a row");
+    assert!(row.identical && row.interval.is_none() && diff.method.intervals == 1, "{row:?}");
+    assert_eq!(diff.outcome, Outcome::Fine);
 }
 
 /// When nothing changed, a run is one more of the history's: among a hundred

@@ -93,7 +93,7 @@ fn rates(kind: Kind, repeats: usize) -> [f64; 3] {
     [share(alarms, repeats), share(found, PLANTED * repeats), share(failed, repeats)]
 }
 
-/// At a true rate of 5 %, more than 12 of 100 alarms come once in 500 times; the
+/// At a true rate of 5 %, more than 11 of 100 alarms come once in 200 times; the
 /// seed is fixed, so this does not come and go.
 #[test]
 fn few_false_alarms_and_few_misses() {
@@ -101,7 +101,7 @@ fn few_false_alarms_and_few_misses() {
         let kind = Kind { statistic, visits: 100, noise: 0.04, placement: 0.0 };
         let [alarms, found, failed] = rates(kind, 100);
         println!("{kind:?}: false alarms {alarms:.3}, found {found:.3}, failed {failed:.3}");
-        assert!(alarms <= 0.12, "{statistic}: {alarms} false alarms");
+        assert!(alarms <= 0.11, "{statistic}: {alarms} false alarms");
         assert!(found >= 0.95, "{statistic}: found {found}");
         assert_eq!(failed, 0.0, "{statistic}");
     }
@@ -113,8 +113,8 @@ fn few_visits_make_no_false_alarms() {
         let kind = Kind { statistic, visits: 15, noise: 0.03, placement: 0.0 };
         let [alarms, found, failed] = rates(kind, 100);
         println!("{kind:?}: false alarms {alarms:.3}, found {found:.3}, failed {failed:.3}");
-        assert!(alarms <= 0.12, "{statistic}: {alarms} false alarms");
-        assert!(found >= 0.5, "{statistic}: found {found}");
+        assert!(alarms <= 0.11, "{statistic}: {alarms} false alarms");
+        assert!(found >= 0.7, "{statistic}: found {found}");
         assert_eq!(failed, 0.0, "{statistic}");
     }
 }
@@ -125,7 +125,7 @@ fn placement_makes_no_false_alarms() {
     let kind = Kind { statistic: Statistic::Mean, visits: 100, noise: 0.03, placement: 0.02 };
     let [alarms, _, failed] = rates(kind, 50);
     println!("{kind:?}: false alarms {alarms:.3}, failed {failed:.3}");
-    assert!(alarms <= 0.14, "{alarms} false alarms");
+    assert!(alarms <= 0.1, "{alarms} false alarms");
     assert_eq!(failed, 0.0);
 }
 
@@ -143,6 +143,12 @@ fn table_of_rates() {
                         "{statistic:9} {visits:6} {noise:5} {placement:9} | {alarms:.3} {found:.3} {failed:.3}"
                     );
                     assert!(failed < 0.01, "{kind:?}");
+                    // The rates, of a thousand diffs: 5 % give 65 or more
+                    // once in fifty times.
+                    if visits == 100 && placement == 0.0 {
+                        assert!(alarms <= 0.065, "{kind:?}: {alarms} false alarms");
+                        assert!(found >= 0.95, "{kind:?}: found {found}");
+                    }
                 }
             }
         }

@@ -27,19 +27,13 @@ pub(super) fn refuse(reference: &Set, subject: &Set, matched: &Matched<'_>) -> R
             pairs.len()
         )));
     }
-    if reference.visits_are_runs && pairs.iter().all(is_one_of_the_runs) {
+    if reference.visits_are_runs && pairs.iter().all(Pair::is_one_of_the_runs) {
         return Err(Error::Usage(format!(
             "{b:?} is itself one of the runs of {a:?}: compare a run before it is added to the \
              history"
         )));
     }
     Ok(())
-}
-
-/// Whether the other's headline is that of a run of the reference, bit for bit.
-fn is_one_of_the_runs(pair: &Pair<'_>) -> bool {
-    let headline = pair.subject.headline().point;
-    pair.reference.sample.times.iter().any(|run| run.to_bits() == headline.to_bits())
 }
 
 /// A warning if the two were measured on machines that differ in what moves

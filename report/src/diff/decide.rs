@@ -2,15 +2,16 @@
 //! where one side is a history, from how far the runs of that history lie apart.
 
 use super::pairing::Pair;
+use super::runs::Prediction;
 use super::spread::Shift;
 use super::{Interval, Options, Row, Side, Verdict};
 use crate::benchmark::{Benchmark, Sample, Statistic};
 use crate::stats::precision::{Precision, scatter};
 use crate::stats::resample::{Draws, ratio_by_resampling};
-use crate::stats::{Estimate, ratio_of_precisions, std_dev};
+use crate::stats::{Estimate, ratio_of_precisions};
 
 /// What the visits of a pair's samples are.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub(super) struct Runs {
     /// Whether those of the reference are whole runs.
     pub(super) reference: bool,
@@ -22,6 +23,18 @@ impl Runs {
     pub(super) fn any(self) -> bool {
         self.reference || self.subject
     }
+}
+
+/// What all rows are decided by.
+#[derive(Clone, Copy)]
+pub(super) struct Rule<'a> {
+    /// What is outside each interval on either side.
+    pub(super) tail: f64,
+    /// The fewest deviations of a history's runs that an interval holds on
+    /// either side.
+    pub(super) floor: f64,
+    pub(super) fail_above: Option<f64>,
+    pub(super) draws: &'a Draws,
 }
 
 /// A row before it is decided.
@@ -55,15 +68,10 @@ impl<'a> Draft<'a> {
         };
         let statistics =
             (figure_of(runs.reference, headlines[0]), figure_of(runs.subject, headlines[1]));
-        let identical = pair.is_identical();
+        let identical = pair.is_identical() || (runs.reference && pair.is_one_of_the_runs());
         let figures = || {
-            let mut reference = Precision::of(&pair.reference.sample, statistics.0)?;
-            let mut subject = Precision::of(&pair.subject.sample, statistics.1)?;
-            if runs.reference && !runs.subject {
-                subject = as_one_run_of(&pair.reference.sample, subject);
-            } else if runs.subject && !runs.reference {
-                reference = as_one_run_of(&pair.subject.sample, reference);
-            }
+            let reference = Precision::of(&pair.reference.sample, statistics.0)?;
+            let subject = Precision::of(&pair.subject.sample, statistics.1)?;
             // Two sound times may still have no ratio that a double can hold.
             (subject.point / reference.point).is_normal().then_some([reference, subject])
         };
@@ -100,15 +108,39 @@ impl<'a> Draft<'a> {
         })
     }
 
+    /// The runs, where one side is a history and the other a single run that can
+    /// be judged by it.
+    pub(super) fn history(&self) -> Option<&'a Sample> {
+        self.figures?;
+        match self.runs {
+            Runs { reference: true, subject: false } => Some(&self.pair.reference.sample),
+            Runs { reference: false, subject: true } => Some(&self.pair.subject.sample),
+            _ => None,
+        }
+    }
+
+    /// The ratio's interval, from the standard errors of both or, of a history
+    /// and a run, from how far runs lie apart.
+    fn interval(&self, [reference, subject]: [Precision; 2], rule: &Rule<'_>) -> Estimate {
+        let Some(history) = self.history() else {
+            return ratio_of_precisions(&subject, &reference, rule.tail);
+        };
+        if self.runs.reference {
+            return Prediction::of(history, reference, subject).interval(rule.tail, rule.floor);
+        }
+        // The run is the reference, so all is upside down.
+        let turned = Prediction::of(history, subject, reference).interval(rule.tail, rule.floor);
+        Estimate {
+            point: turned.point.recip(),
+            lower: turned.upper.recip(),
+            upper: turned.lower.recip(),
+        }
+    }
+
     /// `spread` is by how much run-to-run spread alone may move it on the log
     /// scale.
-    pub(super) fn decide(
-        &self,
-        spread: f64,
-        tail: f64,
-        draws: &Draws,
-        fail_above: Option<f64>,
-    ) -> Row {
+    pub(super) fn decide(&self, spread: f64, rule: &Rule<'_>) -> Row {
+        let Rule { tail, fail_above, draws, .. } = *rule;
         let side = |benchmark: &Benchmark, statistic| Side {
             time: benchmark.sample.point(statistic),
             visits: benchmark.sample.len(),
@@ -135,14 +167,15 @@ impl<'a> Draft<'a> {
             return row;
         }
         if self.identical && row.ratio.is_some() {
-            row.interval = Some(Interval { lower: 1.0, upper: 1.0 });
+            // One of a history's runs differs from their median, and says nothing.
+            row.interval = self.pair.is_identical().then_some(Interval { lower: 1.0, upper: 1.0 });
             row.verdict = Verdict::Unchanged;
             return row;
         }
-        let Some([reference, subject]) = self.figures else {
+        let Some(figures) = self.figures else {
             return row;
         };
-        let mut interval = ratio_of_precisions(&subject, &reference, tail);
+        let mut interval = self.interval(figures, rule);
         let threshold = 1.0 + fail_above.unwrap_or(0.0);
         if !self.runs.any() && reaches_beyond(widened(interval, spread), fail_above) {
             let [subject, reference] = samples;
@@ -157,19 +190,6 @@ impl<'a> Draft<'a> {
         row.verdict = judge(interval, threshold, fail_above.is_some());
         row.interval = Some(interval);
         row
-    }
-}
-
-/// A single run's figure beside the runs of a history: it is one more of them,
-/// so it is as uncertain as they lie apart, on the log scale, besides what its
-/// own visits leave open; and that is known as well as so many runs can tell
-/// (a prediction interval: Hahn and Meeker, Statistical Intervals, 1991).
-fn as_one_run_of(runs: &Sample, figure: Precision) -> Precision {
-    let logs: Vec<f64> = runs.per_iteration().into_iter().map(f64::ln).collect();
-    Precision {
-        error: figure.point * figure.relative().hypot(std_dev(&logs)),
-        freedom: (logs.len() as f64 - 1.0).max(1.0),
-        ..figure
     }
 }
 

@@ -16,7 +16,8 @@
 //! A guess at that spread is the best that two single runs allow. Where the
 //! reference is a history ([`Set::visits_are_runs`]), each row's own spread is
 //! known: the new run is judged as one more of the history's runs, by a
-//! prediction interval, and steps 2 and 3 fall away.
+//! prediction interval that knows how far unchanged rows jump (module `runs`),
+//! and steps 2 and 3 fall away.
 //!
 //! # Correction for many rows
 //! All intervals of a diff hold at once with 95 % confidence: each misses with
@@ -44,17 +45,20 @@ use crate::stats::{CONFIDENCE, Estimate, geometric_mean};
 mod checks;
 mod common;
 mod decide;
+mod outcome;
 mod page;
 mod pairing;
+mod runs;
 mod sheet;
 mod spread;
 
 pub use common::CommonMode;
+pub use outcome::Outcome;
 pub use pairing::Named;
 pub use spread::Spread;
 
 use checks::{machines, refuse};
-use decide::{Draft, Runs};
+use decide::{Draft, Rule, Runs};
 use spread::Shift;
 
 /// How to compare.
@@ -93,33 +97,10 @@ pub enum Verdict {
     TooSmall,
 }
 
-/// What a diff says to whoever waits for its exit code.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Outcome {
-    /// No threshold was given, or nothing is above it.
-    Fine,
-    /// At least one row is above the threshold with its whole interval.
-    Regression,
-    /// A threshold was given and cannot be decided.
-    Inconclusive,
-}
-
-impl Outcome {
-    /// The command's exit code: 0, 1 or 3.
-    pub fn exit_code(self) -> u8 {
-        match self {
-            Outcome::Fine => 0,
-            Outcome::Regression => 1,
-            Outcome::Inconclusive => 3,
-        }
-    }
-}
-
 /// All comparisons with one reference.
 #[derive(Clone, Debug, Serialize)]
 pub struct Diff {
-    /// What this is: `polyphony-report-diff`.
+    /// What this is: `polyphony.diff`.
     pub schema: &'static str,
     /// The version of that.
     pub version: u32,
@@ -176,6 +157,15 @@ pub struct Comparison {
     /// Whether one of the two is a history, so that how far runs lie apart was
     /// measured row by row.
     pub against_runs: bool,
+    /// Which of the two is.
+    #[serde(skip)]
+    runs: Runs,
+    /// Of a history whose rows jump: how many deviations of its runs a row's
+    /// interval holds on either side, at least.
+    pub jumps: Option<f64>,
+    /// In how many rows the runs of the history fall into two levels, as after a
+    /// change some runs ago: their intervals hold both.
+    pub two_levels: usize,
     /// Run-to-run spread, if the rows of two single runs show any.
     pub spread: Option<Spread>,
     /// Whether most rows moved together.
@@ -284,7 +274,9 @@ pub fn compare(sets: &[Set], options: &Options) -> Result<Diff, Error> {
         .zip(matched)
         .zip(drafts)
         .map(|((subject, matched), drafts)| {
-            Comparison::of(subject, matched, &drafts, tail, &draws, options)
+            let floor = runs::floor(drafts.iter().filter_map(Draft::history), tail);
+            let rule = Rule { tail, floor, fail_above: options.fail_above, draws: &draws };
+            Comparison::of(subject, matched, &drafts, &rule, options)
         })
         .collect();
     let problems = sets.iter().flat_map(|set| {
@@ -295,7 +287,7 @@ pub fn compare(sets: &[Set], options: &Options) -> Result<Diff, Error> {
         set.problems.iter().map(broken)
     });
     let mut diff = Diff {
-        schema: "polyphony-report-diff",
+        schema: "polyphony.diff",
         version: 1,
         method: Method {
             confidence: CONFIDENCE,
@@ -316,42 +308,19 @@ pub fn compare(sets: &[Set], options: &Options) -> Result<Diff, Error> {
     Ok(diff)
 }
 
-impl Diff {
-    /// What the whole says: without a threshold it is fine, whatever moved.
-    ///
-    /// With one, a comparison is a regression if a row is [`Verdict::Slower`],
-    /// unless most rows moved together, which is the machine until shown
-    /// otherwise. It is inconclusive if that alarm rang, if the threshold lies
-    /// inside the interval of a row, or if no row could be decided at all, as
-    /// with criterion's `--quick`. Of several comparisons, a regression outdoes
-    /// what is inconclusive.
-    pub fn outcome(&self) -> Outcome {
-        let Some(threshold) = self.method.fail_above else {
-            return Outcome::Fine;
-        };
-        let outcomes: Vec<Outcome> =
-            self.comparisons.iter().map(|comparison| comparison.outcome(1.0 + threshold)).collect();
-        [Outcome::Regression, Outcome::Inconclusive]
-            .into_iter()
-            .find(|outcome| outcomes.contains(outcome))
-            .unwrap_or(Outcome::Fine)
-    }
-}
-
 impl Comparison {
     fn of(
         subject: &Set,
         matched: pairing::Matched<'_>,
         drafts: &[Draft<'_>],
-        tail: f64,
-        draws: &Draws,
+        rule: &Rule<'_>,
         options: &Options,
     ) -> Self {
         let shifts: Vec<Shift> = drafts.iter().filter_map(Draft::shift).collect();
         let spread = options.spread.then(|| spread::between_runs(&shifts)).flatten();
         // How far spread alone may move each draft that has figures, in order.
         let mut halves = match &spread {
-            Some((spread, scales)) => scales.iter().map(|x| x * spread.units(tail)).collect(),
+            Some((spread, scales)) => scales.iter().map(|x| x * spread.units(rule.tail)).collect(),
             None => vec![0.0; shifts.len()],
         }
         .into_iter();
@@ -359,14 +328,16 @@ impl Comparison {
             .iter()
             .map(|draft| draft.figures.and_then(|_| halves.next()).unwrap_or(0.0))
             .collect();
-        let mut rows: Vec<Row> = drafts
-            .par_iter()
-            .zip(halves)
-            .map(|(draft, half)| draft.decide(half, tail, draws, options.fail_above))
-            .collect();
-        let common = common::alarm(&rows);
-        let decided = rows.iter().filter(|row| row.interval.is_some()).filter_map(|row| row.ratio);
+        let mut rows: Vec<Row> =
+            drafts.par_iter().zip(halves).map(|(draft, half)| draft.decide(half, rule)).collect();
+        let common = common::alarm(&rows, rule.fail_above);
+        // What was copied is no evidence that nothing moved.
+        let decided = rows.iter().filter(|row| row.interval.is_some() && !row.identical);
+        let decided = decided.filter_map(|row| row.ratio);
         let geometric_mean = geometric_mean(&decided.collect::<Vec<_>>());
+        let runs = drafts.first().map(|draft| draft.runs).unwrap_or_default();
+        let histories = drafts.iter().filter_map(Draft::history);
+        let two_levels = histories.filter(|history| runs::has_two_levels(history)).count();
         let effect = |row: &Row| row.ratio.unwrap_or(f64::NEG_INFINITY);
         rows.sort_by(|a, b| effect(b).total_cmp(&effect(a)));
         Self {
@@ -375,25 +346,12 @@ impl Comparison {
             only_reference: matched.only_reference,
             only_subject: matched.only_subject,
             geometric_mean,
-            against_runs: drafts.iter().any(|draft| draft.runs.any()),
+            against_runs: runs.any(),
+            runs,
+            jumps: (rule.floor > 0.0).then_some(rule.floor),
+            two_levels,
             spread: spread.map(|(spread, _)| spread),
             common,
-        }
-    }
-
-    fn outcome(&self, threshold: f64) -> Outcome {
-        let regression = self.rows.iter().any(|row| row.verdict == Verdict::Slower);
-        let mut intervals = self.rows.iter().filter_map(|row| row.interval).peekable();
-        if self.common.is_some() || intervals.peek().is_none() {
-            Outcome::Inconclusive
-        } else if regression {
-            Outcome::Regression
-        } else if intervals
-            .any(|interval| interval.lower <= threshold && threshold < interval.upper)
-        {
-            Outcome::Inconclusive
-        } else {
-            Outcome::Fine
         }
     }
 }

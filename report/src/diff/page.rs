@@ -2,8 +2,9 @@
 
 use std::collections::{HashMap, HashSet};
 
+use super::outcome::Doubt;
 use super::{Comparison, Diff, Interval, Named, Outcome, Row, Verdict, spread};
-use crate::benchmark::{Id, Sample};
+use crate::benchmark::Id;
 use crate::document::{Block, Cell, Column, Document, Grid, Span, Text, Tone};
 use crate::stats::Estimate;
 use crate::units;
@@ -144,6 +145,28 @@ impl Diff {
             ),
             None => {}
         }
+        if let Some(jumps) = comparison.jumps {
+            lines.push(
+                format!(
+                    "Unchanged rows of this history jump: each interval holds {} deviations of \
+                     its runs on either side, or more.",
+                    units::digits(jumps)
+                )
+                .into(),
+            );
+        }
+        if comparison.two_levels > 0 {
+            lines.push(
+                Text::strong(format!(
+                    "The runs of the history fall into two levels in {}",
+                    rows(comparison.two_levels)
+                ))
+                .then(
+                    ", as after a change some runs ago: an interval there holds both, and smaller \
+                     changes cannot be seen. Fewer runs (--last), from that change on, narrow it.",
+                ),
+            );
+        }
         lines
     }
 
@@ -156,36 +179,46 @@ impl Diff {
             Outcome::Regression => Text::strong("Regression")
                 .then(format!(": a row is slower by more than {percent} %.")),
             Outcome::Inconclusive => {
-                let rows = || self.comparisons.iter().flat_map(|x| &x.rows);
-                let why = if self.comparisons.iter().any(|x| x.common.is_some()) {
-                    "most rows moved together".to_owned()
-                } else if rows().all(|row| row.interval.is_none()) {
-                    "no row has enough visits to decide by".to_owned()
-                } else {
-                    let holds =
-                        |x: Interval| x.lower <= 1.0 + threshold && x.upper > 1.0 + threshold;
-                    let rows = rows().filter(|row| row.interval.is_some_and(holds)).count();
-                    format!("{percent} % lies inside the interval of {}", benchmarks(rows))
-                };
-                Text::strong("Inconclusive").then(format!(": {why}."))
+                let single = self.comparisons.len() == 1;
+                let mut line = Text::strong("Inconclusive");
+                let mut joint = ": ";
+                for comparison in &self.comparisons {
+                    for doubt in comparison.doubts(threshold) {
+                        line = line.then(joint);
+                        if !single {
+                            line = line.then(Text::code(comparison.subject.as_str())).then(", ");
+                        }
+                        line = line.then(told(&doubt, &percent));
+                        joint = "; ";
+                    }
+                }
+                line.then(".")
             }
         })
     }
 
-    /// Names that benchmarks in more than one place have.
-    fn namesakes(&self) -> HashSet<&Id> {
+    /// Names, as they are shown, that benchmarks in more than one place have:
+    /// `a/b` and `c` read like `a` and `b/c`.
+    fn namesakes(&self) -> HashSet<String> {
         let keys = self.comparisons.iter().flat_map(|comparison| {
             let one_sided = comparison.only_reference.iter().chain(&comparison.only_subject);
             let one_sided = one_sided.map(|x| (&x.id, x.place.as_str()));
             comparison.rows.iter().map(|x| (&x.id, x.place.as_str())).chain(one_sided)
         });
-        let mut places: HashMap<&Id, &str> = HashMap::new();
-        keys.filter(|(id, place)| places.insert(id, place).is_some_and(|other| other != *place))
-            .map(|(id, _)| id)
-            .collect()
+        let mut places: HashMap<String, &str> = HashMap::new();
+        let mut namesakes = HashSet::new();
+        for (id, place) in keys {
+            let shown = id.to_string();
+            match places.get(&shown) {
+                Some(other) if *other != place => drop(namesakes.insert(shown)),
+                Some(_) => {}
+                None => drop(places.insert(shown, place)),
+            }
+        }
+        namesakes
     }
 
-    fn grid(&self, namesakes: &HashSet<&Id>) -> Grid {
+    fn grid(&self, namesakes: &HashSet<String>) -> Grid {
         let column = |head: Text, right| Column { head, right };
         let mut columns = vec![
             column("benchmark".into(), false),
@@ -276,32 +309,38 @@ impl Diff {
     }
 
     fn footnotes(&self) -> Vec<Text> {
-        let rows = || self.comparisons.iter().flat_map(|comparison| &comparison.rows);
-        let count = |which: fn(&Row) -> bool| rows().filter(|row| which(row)).count();
-        let notes: [(usize, String); 4] = [
+        let all = || self.comparisons.iter().flat_map(|comparison| &comparison.rows);
+        let count = |which: fn(&Row) -> bool| all().filter(|row| which(row)).count();
+        let notes = [
             (
                 count(|row| row.mixed),
-                "have different headlines in the two runs, and are compared by their means".into(),
-            ),
-            (
-                count(|row| row.verdict == Verdict::TooSmall),
-                format!(
-                    "have fewer than {} visits, as criterion's --quick leaves: they can neither \
-                     pass nor fail",
-                    Sample::FEWEST
-                ),
+                "with different headlines in the two runs, compared by the means".to_owned(),
             ),
             (
                 count(|row| row.ratio.is_none()),
-                "have a time of zero or none at all, of which there is no ratio".into(),
+                "with a time of zero or none at all, of which there is no ratio".into(),
             ),
             (
                 count(|row| row.identical),
-                "hold the very same sample in both: it was copied, not measured again".into(),
+                "with the very same data in both: copied, not measured again".into(),
             ),
         ];
-        let notes = notes.into_iter().filter(|(count, _)| *count > 0);
-        let notes = notes.map(|(count, what)| Text::from(format!("{count} of the rows {what}.")));
+        let undecided = self.comparisons.iter().flat_map(|comparison| {
+            let too_small = comparison.rows.iter().filter(|row| row.verdict == Verdict::TooSmall);
+            too_small.filter_map(|row| row.undecided(comparison.runs))
+        });
+        let mut reasons: Vec<(usize, String)> = Vec::new();
+        for why in undecided {
+            match reasons.iter_mut().find(|(_, other)| *other == why) {
+                Some((count, _)) => *count += 1,
+                None => reasons.push((1, why)),
+            }
+        }
+        let reasons = reasons
+            .into_iter()
+            .map(|(count, why)| (count, format!("that can neither pass nor fail: {why}")));
+        let notes = notes.into_iter().chain(reasons).filter(|(count, _)| *count > 0);
+        let notes = notes.map(|(count, what)| Text::from(format!("{} {what}.", rows(count))));
         let problems = self.problems.iter().map(|problem| {
             Text::from("Not read, of ")
                 .then(Text::code(problem.set.as_str()))
@@ -316,9 +355,25 @@ impl Diff {
 type Key<'a> = (&'a Id, &'a str);
 
 /// The name of a benchmark, with its place where others have the same name.
-fn name((id, place): Key<'_>, namesakes: &HashSet<&Id>) -> Text {
-    let name = Text::code(id.to_string());
-    if namesakes.contains(id) { name.then(" in ").then(Text::code(place)) } else { name }
+fn name((id, place): Key<'_>, namesakes: &HashSet<String>) -> Text {
+    let shown = id.to_string();
+    let is_shared = namesakes.contains(&shown);
+    let name = Text::code(shown);
+    if is_shared { name.then(" in ").then(Text::code(place)) } else { name }
+}
+
+/// Why a threshold cannot be decided, in words.
+fn told(doubt: &Doubt, percent: &str) -> String {
+    match doubt {
+        Doubt::Common => "most rows moved together".into(),
+        Doubt::Nothing => "no row was measured anew".into(),
+        Doubt::Inside(count) => {
+            format!("{percent} % lies inside the interval of {}", benchmarks(*count))
+        }
+        Doubt::Undecided(count, why) => {
+            format!("{} can neither pass nor fail ({why})", benchmarks(*count))
+        }
+    }
 }
 
 fn list(names: &[&str]) -> Text {
@@ -349,6 +404,10 @@ fn ratio(Estimate { point, lower, upper }: Estimate) -> String {
 fn trimmed(x: f64) -> String {
     let text = format!("{x:.6}");
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
+fn rows(count: usize) -> String {
+    if count == 1 { "1 row".into() } else { format!("{count} rows") }
 }
 
 fn benchmarks(count: usize) -> String {

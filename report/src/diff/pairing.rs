@@ -31,6 +31,13 @@ impl Pair<'_> {
         let (a, b) = (&self.reference.sample, &self.subject.sample);
         !a.is_empty() && bits(&a.times, &b.times) && bits(&a.iterations, &b.iterations)
     }
+
+    /// Whether the subject's headline is that of a run of the reference, which
+    /// is a history, bit for bit: it was not measured since.
+    pub(super) fn is_one_of_the_runs(&self) -> bool {
+        let headline = self.subject.headline().point;
+        self.reference.sample.times.iter().any(|run| run.to_bits() == headline.to_bits())
+    }
 }
 
 /// All benchmarks of two sets.

@@ -2,7 +2,7 @@
 
 use super::{Diff, Named, Verdict};
 
-const HEAD: [&str; 15] = [
+const HEAD: [&str; 16] = [
     "reference",
     "subject",
     "group",
@@ -18,13 +18,15 @@ const HEAD: [&str; 15] = [
     "lower",
     "upper",
     "verdict",
+    "problem",
 ];
 
 impl Diff {
     /// Comma-separated values, RFC 4180: one line for each row of each
     /// comparison, times in nanoseconds an iteration, figures in full. What is
     /// not known is empty; rows on one side are `only_reference` or
-    /// `only_subject`.
+    /// `only_subject`. Below them, with the last column filled, a line for each
+    /// problem and warning.
     pub fn csv(&self) -> String {
         let mut sheet = csv::Writer::from_writer(Vec::new());
         let mut write = |fields: [String; HEAD.len()]| {
@@ -54,6 +56,7 @@ impl Diff {
                     figure(row.interval.map(|x| x.lower)),
                     figure(row.interval.map(|x| x.upper)),
                     row.verdict.word().to_owned(),
+                    String::new(),
                 ]);
             }
             let sides = [
@@ -73,9 +76,18 @@ impl Diff {
                     id.value.clone(),
                     place.clone(),
                 ]);
-                fields[HEAD.len() - 1] = word.to_owned();
+                fields[HEAD.len() - 2] = word.to_owned();
                 write(fields);
             }
+        }
+        let problems = self.problems.iter().map(|x| (x.set.as_str(), x.what.as_str()));
+        let warnings = self.warnings.iter().map(|warning| ("", warning.as_str()));
+        for (set, what) in problems.chain(warnings) {
+            let mut fields = [const { String::new() }; HEAD.len()];
+            let side = usize::from(set != self.reference);
+            fields[side] = set.to_owned();
+            fields[HEAD.len() - 1] = what.to_owned();
+            write(fields);
         }
         let bytes = sheet.into_inner().expect("memory takes every record");
         String::from_utf8(bytes).expect("every field is a string")

@@ -30,6 +30,8 @@ pub mod resample;
 
 pub use ratio::ratio_of_estimates;
 #[cfg(feature = "cli")]
+pub(crate) use ratio::student_tail;
+#[cfg(feature = "cli")]
 pub use ratio::{geometric_mean, ratio_of_precisions, student_quantile};
 
 /// Resamples behind each interval.

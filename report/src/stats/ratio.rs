@@ -10,6 +10,8 @@
 use super::Estimate;
 
 #[cfg(feature = "cli")]
+pub(crate) use of_precisions::student_tail;
+#[cfg(feature = "cli")]
 pub use of_precisions::{geometric_mean, ratio_of_precisions, student_quantile};
 
 /// The ratio of two estimates with its interval, from nothing but their own
@@ -101,6 +103,12 @@ mod of_precisions {
             lower: (centre - half).exp(),
             upper: (centre + half).exp(),
         })
+    }
+
+    /// The chance of Student's t to lie above `x`; NaN of NaN, and of degrees of
+    /// freedom that are not positive.
+    pub(crate) fn student_tail(x: f64, freedom: f64) -> f64 {
+        StudentsT::new(0.0, 1.0, freedom).map_or(f64::NAN, |student| student.sf(x))
     }
 
     /// The quantile of Student's t; the normal one beyond 1,000 degrees of

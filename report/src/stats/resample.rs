@@ -12,6 +12,7 @@
 //! [`precision`](super::precision)), and so is that of the ratio of two.
 
 use std::collections::BTreeMap;
+use std::sync::OnceLock;
 
 use fastrand::Rng;
 
@@ -30,29 +31,34 @@ const OUTSIDE: usize = 20;
 /// Fixed, so that the same data give the same figures.
 const SEED: u64 = 0x0C5E_1202_0102_9002;
 
-/// Which blocks make up each resample, drawn once for each length of sample.
+/// Which blocks make up each resample, drawn once for each length of sample, when
+/// a row first needs them: most diffs have none that does.
 ///
 /// Rows of one length share their draws: the interval of each row alone is what
 /// it would be with draws of its own, but rows are not independent given the
 /// data, so nothing may be summed over rows from them.
 pub struct Draws {
-    by_length: BTreeMap<usize, [Vec<u32>; 2]>,
+    by_length: BTreeMap<usize, OnceLock<[Vec<u32>; 2]>>,
 }
 
 impl Draws {
-    /// Draws for samples of these lengths: 80 kB for each block of each length.
+    /// Draws for samples of these lengths. Costs nothing yet; once used, 80 kB for
+    /// each block of a length.
     pub fn for_lengths(lengths: impl IntoIterator<Item = usize>) -> Self {
-        let mut by_length = BTreeMap::new();
-        for n in lengths.into_iter().filter(|n| *n > 0) {
-            by_length.entry(n).or_insert_with(|| {
-                let mut rng = Rng::with_seed(SEED ^ n as u64);
-                let plan = Plan::of(n);
-                let draws = plan.blocks * RESAMPLES;
-                // Subject and reference are drawn apart: they are independent.
-                [(); 2].map(|()| (0..draws).map(|_| rng.u32(..plan.starts as u32)).collect())
-            });
-        }
-        Self { by_length }
+        let lengths = lengths.into_iter().filter(|n| *n > 0);
+        Self { by_length: lengths.map(|n| (n, OnceLock::new())).collect() }
+    }
+
+    /// Those of a length, for the subject and for the reference.
+    fn of(&self, n: usize) -> Option<&[Vec<u32>; 2]> {
+        let drawn = self.by_length.get(&n)?;
+        Some(drawn.get_or_init(|| {
+            let mut rng = Rng::with_seed(SEED ^ n as u64);
+            let plan = Plan::of(n);
+            let draws = plan.blocks * RESAMPLES;
+            // Subject and reference are drawn apart: they are independent.
+            [(); 2].map(|()| (0..draws).map(|_| rng.u32(..plan.starts as u32)).collect())
+        }))
     }
 }
 
@@ -96,7 +102,7 @@ pub fn ratio_by_resampling(
         ratio_of_medians(subject, reference, &figures, tail)
     } else {
         let [above, below] = [(subject, 0), (reference, 1)].map(|(sample, side)| {
-            let draws = &draws.by_length.get(&sample.len())?[side];
+            let draws = &draws.of(sample.len())?[side];
             Some(resampled(sample, statistic, figures[side].point, draws))
         });
         let mut ratios = above?;
@@ -245,6 +251,17 @@ mod tests {
             ratio_by_resampling(&a, &b, Statistic::Mean, 0.01, &draws)
         };
         assert_eq!(once(), once());
+    }
+
+    /// Thousands of lengths cost nothing until a row asks for one.
+    #[test]
+    fn nothing_is_drawn_before_it_is_needed() {
+        let draws = Draws::for_lengths([30, 40]);
+        let drawn = || draws.by_length.values().filter(|x| x.get().is_some()).count();
+        assert_eq!(drawn(), 0);
+        let (a, b) = (noisy(30, 3), noisy(30, 4));
+        assert!(ratio_by_resampling(&a, &b, Statistic::Mean, 0.01, &draws).is_some());
+        assert_eq!(drawn(), 1);
     }
 
     /// Of two samples of three, the ratio of medians has nine values; the
