@@ -106,7 +106,7 @@ fn tables_and_differences_as_markdown() {
     let tree = fixture("sample");
     golden("table.md", &printed(tree.path(), &["table", "criterion", "--baseline", "after"], 0));
     let turned = ["table", "criterion", "--baseline", "after", "--group", "sum"];
-    let turned = [&turned[..], &["--rows", "value", "--cols", "function", "--stat", "mean"]];
+    let turned = [&turned[..], &["--rows", "value", "--stat", "mean"]];
     golden("turned.md", &printed(tree.path(), &turned.concat(), 0));
     let diff = ["diff", "--root", "criterion", "new", "after", "--fail-above", "5%"];
     golden("diff.md", &printed(tree.path(), &diff, 1));
@@ -148,7 +148,7 @@ fn what_makes_no_sense_is_one_error() {
         (&["table", "nowhere"], "nowhere"),
         (&["table", "criterion", "--baseline", "mine"], "after (36 benchmarks)"),
         (&["table", "criterion", "--ref", "nobody"], "nobody"),
-        (&["table", "criterion", "--rows", "value"], "same part"),
+        (&["table", "criterion", "--rows", "value", "--cols", "value"], "same part"),
         (&["table", "criterion", "--group", "nothing"], "is asked for"),
         (&["diff", "--root", "criterion", "base", "new"], "the very same samples"),
         (&["diff", "--root", "criterion", "new", "mine"], "mine"),
@@ -174,6 +174,9 @@ fn exit_codes_of_a_difference() {
     diff(&["new", "after", "--fail-above", "900%"], 0);
     // Two visits each, as criterion's --quick leaves them, decide nothing.
     diff(&["before", "after", "--fail-above", "5%"], 3);
+    // Of `base`, most benchmarks are missing.
+    diff(&["after", "base"], 0);
+    diff(&["after", "base", "--strict"], 2);
 }
 
 #[test]

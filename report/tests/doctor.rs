@@ -103,8 +103,6 @@ fn broken_data_is_found_in_every_baseline() {
         (Kind::Partial, "g/half/new"),
         (Kind::Empty, "g/empty/new/estimates.json"),
         (Kind::Empty, "g/fine/base"),
-        (Kind::Stale, "g/empty"),
-        (Kind::Stale, "g/half"),
         (Kind::Leftover, "g/fine/new/sample.json.part"),
     ];
     assert_eq!(found, expected, "{findings:#?}");

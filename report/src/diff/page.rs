@@ -65,8 +65,10 @@ impl Diff {
         };
         let threshold = match self.method.fail_above {
             Some(share) => format!(
-                " Slower is what is above ×{} with its whole interval.",
-                trimmed(1.0 + share)
+                " Slower is what is above ×{} with its whole interval, faster what is below ×{}; \
+                 of an interval that holds either, nothing can be told.",
+                trimmed(1.0 + share),
+                units::digits(1.0 / (1.0 + share))
             ),
             None => String::new(),
         };
@@ -137,9 +139,9 @@ impl Diff {
             ),
             None if comparison.rows.len() < spread::FEWEST => lines.push(
                 format!(
-                    "{} are too few to tell how far unchanged rows move from run to run: a second \
-                     pair of runs shows whether a change stays.",
-                    benchmarks(comparison.rows.len())
+                    "So few rows ({}) cannot tell how far unchanged ones move from run to run: a \
+                     second pair of runs shows whether a change stays.",
+                    comparison.rows.len()
                 )
                 .into(),
             ),

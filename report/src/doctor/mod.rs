@@ -58,6 +58,14 @@ pub enum Kind {
     Odd,
 }
 
+impl Kind {
+    /// Whether it is to be mended; copies and short samples are as criterion
+    /// leaves them, and only worth knowing.
+    pub fn is_fault(self) -> bool {
+        !matches!(self, Kind::Identical | Kind::TooSmall)
+    }
+}
+
 impl fmt::Display for Kind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {

@@ -108,7 +108,9 @@ fn stale(root: &Path, data: &[Data]) -> Vec<Finding> {
         // The sampler has models that criterion cannot drive.
         let sampled = of.iter().any(|one| one.dataset.benchmark.run.is_some());
         let others = newest.contains_key(first.dataset.benchmark.id.group.as_str());
-        if sampled || !others || of.iter().any(|one| is_new(&one)) {
+        // A `new` that is there and cannot be read is told as just that.
+        let has_new = root.join(&first.place).join(NEW).exists();
+        if sampled || !others || has_new || of.iter().any(|one| is_new(&one)) {
             return None;
         }
         let baselines: Vec<_> = of.iter().map(|one| format!("`{}`", one.baseline)).collect();

@@ -66,8 +66,8 @@ impl Pivot {
         };
         let figure = match self.statistic {
             None if figures().any(|figures| figures.statistic == Statistic::Median) => {
-                "typical time of one iteration (the sampler's median; of criterion, the slope, \
-                 else the mean)"
+                "typical time of one iteration (of the sampler and of a history's runs the median; \
+                 of criterion the slope, else the mean)"
             }
             None => {
                 "typical time of one iteration (criterion's headline: the slope, else the mean)"
@@ -90,7 +90,7 @@ impl Pivot {
         }
         let mut text = text.then(".");
         if self.sections.iter().any(|section| section.rows.len() > 1) {
-            text = text.then(" The fastest of a column is bold.");
+            text = text.then(" The fastest of a column is bold, with ✓ where there are colours.");
         }
         if figures().any(|f| matches!(f.ratio, Some(Ratio::Propagated(_)))) {
             text = text.then(

@@ -117,7 +117,7 @@ pub(crate) struct Output {
     /// Append it, as markdown, to `$GITHUB_STEP_SUMMARY` too
     #[arg(long)]
     pub(crate) github: bool,
-    /// Exit with 2 if anything could not be read
+    /// Exit with 2 if anything could not be read, or compared with nothing
     #[arg(long)]
     pub(crate) strict: bool,
 }
@@ -145,12 +145,12 @@ pub(crate) struct TableArgs {
     /// Which of a directory's baselines
     #[arg(long, value_name = "NAME", default_value = "new")]
     pub(crate) baseline: String,
-    /// What becomes the rows
-    #[arg(long, value_enum, default_value = "function")]
-    pub(crate) rows: PartArg,
-    /// What becomes the columns
-    #[arg(long, value_enum, default_value = "value")]
-    pub(crate) cols: PartArg,
+    /// What becomes the rows [default: function, or value if that is the columns]
+    #[arg(long, value_enum)]
+    pub(crate) rows: Option<PartArg>,
+    /// What becomes the columns [default: value, or function if that is the rows]
+    #[arg(long, value_enum)]
+    pub(crate) cols: Option<PartArg>,
     /// The row that ratios refer to [default: serial, else the first]
     #[arg(long = "ref", value_name = "NAME")]
     pub(crate) reference: Option<String>,
@@ -168,9 +168,21 @@ pub(crate) struct TableArgs {
 
 impl TableArgs {
     pub(crate) fn options(&self) -> pivot::Options {
+        // Who names one of the two means to turn the table.
+        let other = |part| if part == PartArg::Value { PartArg::Function } else { PartArg::Value };
+        let (rows, columns) = match (self.rows, self.cols) {
+            (Some(rows), Some(columns)) => (rows, columns),
+            (Some(rows), None) => (rows, other(rows)),
+            (None, Some(columns)) => {
+                let rows =
+                    if columns == PartArg::Function { PartArg::Value } else { PartArg::Function };
+                (rows, columns)
+            }
+            (None, None) => (PartArg::Function, PartArg::Value),
+        };
         pivot::Options {
-            rows: self.rows.into(),
-            columns: self.cols.into(),
+            rows: rows.into(),
+            columns: columns.into(),
             reference: self.reference.clone(),
             statistic: self.stat.into(),
             sort: match self.sort {
@@ -181,7 +193,7 @@ impl TableArgs {
     }
 }
 
-#[derive(Clone, Copy, ValueEnum)]
+#[derive(Clone, Copy, PartialEq, ValueEnum)]
 pub(crate) enum PartArg {
     Function,
     Value,

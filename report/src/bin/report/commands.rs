@@ -116,5 +116,6 @@ pub(crate) fn doctor(arguments: &DoctorArgs) -> Result<ExitCode, Error> {
     }
     let told: String = findings.iter().map(|finding| format!("{finding}\n")).collect();
     print(&told)?;
-    Ok(ExitCode::from(if arguments.strict { 2 } else { 0 }))
+    let faults = findings.iter().any(|finding| finding.kind.is_fault());
+    Ok(ExitCode::from(if arguments.strict && faults { 2 } else { 0 }))
 }

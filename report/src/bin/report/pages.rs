@@ -90,6 +90,17 @@ impl Content {
         }
     }
 
+    /// Benchmarks that nothing could be compared with.
+    fn on_one_side(&self) -> usize {
+        match self {
+            Self::Table(_) => 0,
+            Self::Diff(diff) => {
+                let sides = diff.comparisons.iter();
+                sides.map(|x| x.only_reference.len() + x.only_subject.len()).sum()
+            }
+        }
+    }
+
     fn exit_code(&self) -> u8 {
         match self {
             Self::Table(_) => 0,
@@ -143,6 +154,11 @@ fn told(page: &Page, output: &Output) -> Result<ExitCode, Error> {
     }
     if output.github {
         inject::github(&markdown::write(&content.document(false)))?;
+    }
+    let lonely = content.on_one_side();
+    if lonely > 0 && output.strict {
+        eprintln!("report: {lonely} benchmarks are on one side only");
+        return Ok(ExitCode::from(2));
     }
     let unreadable = content.unreadable();
     if unreadable > 0 {
