@@ -16,7 +16,7 @@ from functools import partial
 from typing import Any
 
 from faults import leftovers, tasks
-from faults.bench import Bench, Outcome, milliseconds
+from faults.bench import Bench, milliseconds
 from faults.peers import Pool
 
 LARGE = 64 << 20

@@ -60,10 +60,13 @@ def run(case: Case, peer: str, python: str, patience: float, log: Path) -> str:
             "PYTHONDONTWRITEBYTECODE": "1",
         }
         command = [python, "-m", "faults.run", *arguments]
-        told = converse(command, environment, patience, log)
-        left = what_is_left(mark, files, before)
-        leftovers.kill(mark)
-        reap()
+        try:
+            told = converse(command, environment, patience, log)
+            left = what_is_left(mark, files, before)
+        finally:
+            # Also if somebody ends this program.
+            leftovers.kill(mark)
+            reap()
     return "; ".join(filter(None, [*told, left]))
 
 
