@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use helper::{
     BUSY, FORK_BUSY, FORK_NOTHING, FORK_SQUARES, LAST_SQUARE, PIPE, REEXEC_NOTHING, SHARED_MEMORY,
-    SPAWN_NOTHING, TEN, THREAD, UNIX_SOCKET, all, in_helper, in_helper_that_holds, last_square,
-    reexec_nothing, spawn_nothing,
+    SPAWN_NOTHING, TEN, THREAD, THREAD_NOTHING, UNIX_SOCKET, all, in_helper, in_helper_that_holds,
+    last_square, reexec_nothing, spawn_nothing,
 };
 use processes::{Error, reexec, serial, thread};
 use report::suite::{Claim, Routine, Scale, Suite, Workload, repeat};
@@ -120,17 +120,21 @@ fn results(scale: Scale) -> Workload<u64> {
     Workload::new("results", "A resident thread or child makes squares and hands them back")
         .parameter(
             "bytes of squares",
-            scale.pick([8, 65_536, 1 << 20, MOST], [8, 512, 4_096, 65_536, 1 << 20, MOST]),
+            scale.pick(
+                [1, 4_096, 65_536, 1 << 20, MOST],
+                [1, 8, 64, 512, 4_096, 32_768, 65_536, 262_144, 1 << 20, MOST],
+            ),
         )
         .bytes(|bytes| bytes)
-        .expect(|bytes| (0..bytes / 8).fold(0, |sum, x| sum + x * x))
+        .expect(|bytes| (0..bytes / 8).fold(bytes % 8, |sum, x| sum + x * x))
         .model("thread", |bytes| in_helper(THREAD, bytes))
         .model("pipe", |bytes| in_helper(PIPE, bytes))
         .model("unix_socket", |bytes| in_helper(UNIX_SOCKET, bytes))
         .model("shared_memory", |bytes| in_helper(SHARED_MEMORY, bytes))
         .note(
             "Warm: the child was forked before, the buffers are used again, and each figure is \
-             one request and its reply. Making the squares is inside the time, summing them is not.",
+             one request and its reply. Making the squares is inside the time, summing them is not. \
+             Bytes that make no whole square are ones.",
         )
         .note(
             "`thread` moves a vector; `shared_memory` leaves the bytes where the parent reads \
@@ -198,15 +202,30 @@ fn create() -> Workload<u64> {
 }
 
 fn fork_memory(scale: Scale) -> Workload<u64> {
-    Workload::new("fork_memory", "Start one process that does nothing, from one that holds memory")
-        .parameter("MiB that the parent holds", scale.pick([0, 64, 256], [0, 64, 256, 1_024]))
+    const SMALL: bool = false;
+    const LARGE: bool = true;
+    Workload::new("fork_memory", "Start one that does nothing, from a process that holds memory")
+        .parameter(
+            "MiB that the parent holds",
+            scale.pick([0, 64, 256, 1_024], [0, 1, 4, 16, 64, 256, 1_024]),
+        )
         .expect(|_| 1)
-        .model("fork", |mebibytes| in_helper_that_holds(mebibytes, FORK_NOTHING, 1))
-        .model("spawn", |mebibytes| in_helper_that_holds(mebibytes, SPAWN_NOTHING, 1))
-        .model("reexec", |mebibytes| in_helper_that_holds(mebibytes, REEXEC_NOTHING, 1))
+        .expect_python(|_| "1".into())
+        .model("thread", |mebibytes| in_helper_that_holds((mebibytes, SMALL), THREAD_NOTHING, 1))
+        .model("fork", |mebibytes| in_helper_that_holds((mebibytes, SMALL), FORK_NOTHING, 1))
+        .model("fork_large_pages", |mebibytes| {
+            in_helper_that_holds((mebibytes, LARGE), FORK_NOTHING, 1)
+        })
+        .model("spawn", |mebibytes| in_helper_that_holds((mebibytes, SMALL), SPAWN_NOTHING, 1))
+        .model("reexec", |mebibytes| in_helper_that_holds((mebibytes, SMALL), REEXEC_NOTHING, 1))
+        .python("python_fork")
+        .python("python_spawn")
+        .patience(Duration::from_secs(2))
         .note(
-            "The memory has been written to, in pages of 4 KiB. `fork` copies the table of those \
-             pages; the others start a program and copy nothing.",
+            "The memory has been written to, in pages of 4 KiB, and of 2 MiB (transparent huge \
+             pages, asked for by madvise) in `fork_large_pages`. `fork` copies the table of those \
+             pages; the others start a thread or a program and copy nothing. Each runs in a \
+             helper with one thread.",
         )
         .claim(
             Claim::new(
@@ -217,6 +236,13 @@ fn fork_memory(scale: Scale) -> Workload<u64> {
             .at(256)
             .at_least(2.0)
             .predicted("confirmed, about 5: 16 to 26 µs a MiB against a flat 0.8 ms"),
+        )
+        .claim(
+            Claim::new(8, "It is the number of pages that makes fork dear, not the memory")
+                .compares("fork", "fork_large_pages")
+                .at(1_024)
+                .at_least(10.0)
+                .predicted("confirmed, 50 or more: 512 pages in place of 262,144"),
         )
 }
 

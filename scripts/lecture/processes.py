@@ -8,7 +8,9 @@ The start method is named wherever it matters: the default was fork on Linux
 when the lecture was given, and is another in newer Pythons.
 """
 
+import ctypes
 import multiprocessing
+import os
 import threading
 from collections.abc import Callable, MutableSequence
 from typing import Any, TypeAlias
@@ -156,6 +158,27 @@ def create_processes(context: Any) -> Callable[[int], Operation]:
     return operation
 
 
+def create_from_large(context: Any) -> Callable[[int], Operation]:
+    """Starts one process from one that holds so many MiB, in pages of 4 KiB."""
+
+    def operation(mebibytes: int) -> Operation:
+        disable_large_pages()
+        # Written, for memory that was never written to has no pages.
+        held = bytearray(b"\1") * (mebibytes << 20)
+        create = create_processes(context)(1)
+        return Operation(create.run, close=held.clear)
+
+    return operation
+
+
+def disable_large_pages() -> None:
+    """Keeps this process to small pages, where the system hands out large ones."""
+    pr_set_thp_disable = 41
+    if ctypes.CDLL(None, use_errno=True).prctl(pr_set_thp_disable, 1, 0, 0, 0) != 0:
+        error = ctypes.get_errno()
+        raise OSError(error, os.strerror(error))
+
+
 OPERATIONS: Operations = {
     "squares/python_serial": squares(serial),
     "squares/python_threads": squares(in_threads),
@@ -166,4 +189,6 @@ OPERATIONS: Operations = {
     "create/python_thread": create_threads,
     "create/python_fork": create_processes(FORK),
     "create/python_spawn": create_processes(SPAWN),
+    "fork_memory/python_fork": create_from_large(FORK),
+    "fork_memory/python_spawn": create_from_large(SPAWN),
 }

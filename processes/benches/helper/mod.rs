@@ -6,7 +6,8 @@
 //! Whatever a workload does to its helper, such as pinning it to a core, ends
 //! with it.
 
-use std::cell::RefCell;
+mod memory;
+
 use std::fs;
 use std::hint::black_box;
 use std::process::Command;
@@ -14,7 +15,6 @@ use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
-use nix::sys::prctl::set_thp_disable;
 use nix::unistd::Pid;
 use processes::fork::{self, Forked};
 use processes::{
@@ -53,35 +53,31 @@ pub(crate) const SPAWN_NOTHING: Task<Job, Measured<u64>> =
 pub(crate) const REEXEC_NOTHING: Task<Job, Measured<u64>> =
     Task::new("reexec_nothing", |(n, iterations)| time(iterations, || reexec_nothing(n)));
 
+pub(crate) const THREAD_NOTHING: Task<Job, Measured<u64>> =
+    Task::new("thread_nothing", |(n, iterations)| time(iterations, || thread_nothing(n)));
+
 pub(crate) const THREAD: Task<Job, Measured<u64>> = Task::new("thread", |(bytes, iterations)| {
-    let mut child = apart(|| thread::Resident::start(bytes as usize, write_squares))?;
+    let mut child = apart(|| thread::Resident::start(bytes as usize, fill))?;
     measure(iterations, |clock| clock.time(|| child.ask(bytes as usize)).map(sum))
 });
 pub(crate) const PIPE: Task<Job, Measured<u64>> = Task::new("pipe", |(bytes, iterations)| {
-    let mut child = apart(|| pipe::Resident::start(bytes as usize, write_squares))?;
+    let mut child = apart(|| pipe::Resident::start(bytes as usize, fill))?;
     measure(iterations, |clock| clock.time(|| child.ask(bytes as usize)).map(sum))
 });
 pub(crate) const UNIX_SOCKET: Task<Job, Measured<u64>> =
     Task::new("unix_socket", |(bytes, iterations)| {
-        let mut child = apart(|| unix_socket::Resident::start(bytes as usize, write_squares))?;
+        let mut child = apart(|| unix_socket::Resident::start(bytes as usize, fill))?;
         measure(iterations, |clock| clock.time(|| child.ask(bytes as usize)).map(sum))
     });
 pub(crate) const SHARED_MEMORY: Task<Job, Measured<u64>> =
     Task::new("shared_memory", |(bytes, iterations)| {
-        let mut child = apart(|| shared_memory::Resident::start(bytes as usize, write_squares))?;
+        let mut child = apart(|| shared_memory::Resident::start(bytes as usize, fill))?;
         measure(iterations, |clock| clock.time(|| child.ask(bytes as usize)).map(sum))
     });
 
-/// Makes a helper hold so many MiB that it has written to.
-pub(crate) const HOLD: Task<u64, ()> = Task::new("hold", |mebibytes| {
-    thread_local! {
-        static HELD: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
-    }
-    // With huge pages there would be 512 times fewer entries to copy, on
-    // machines that hand them out unasked.
-    set_thp_disable(true).expect("a process may do without huge pages");
-    HELD.set(vec![1; (mebibytes as usize) << 20]);
-});
+/// Makes a helper hold so many MiB, in large pages or in small ones.
+pub(crate) const HOLD: Task<(u64, bool), Result<(), String>> =
+    Task::new("hold", |(mebibytes, large)| memory::hold(mebibytes, large));
 
 /// What the workers of this bench can be asked for.
 pub(crate) fn registry() -> Registry {
@@ -94,6 +90,7 @@ pub(crate) fn registry() -> Registry {
         .with(&FORK_NOTHING)
         .with(&SPAWN_NOTHING)
         .with(&REEXEC_NOTHING)
+        .with(&THREAD_NOTHING)
         .with(&THREAD)
         .with(&PIPE)
         .with(&UNIX_SOCKET)
@@ -109,9 +106,9 @@ where
     timed_in(helper(), task, parameter)
 }
 
-/// The same in a helper that holds so many MiB.
+/// The same in a helper that holds so many MiB, in large pages or in small ones.
 pub(crate) fn in_helper_that_holds<Out>(
-    mebibytes: u64,
+    (mebibytes, large): (u64, bool),
     task: Task<Job, Measured<Out>>,
     parameter: u64,
 ) -> Routine<Out>
@@ -126,7 +123,8 @@ where
         _ => {}
     }
     let mut helper = helper();
-    helper.call(&HOLD, &mebibytes).unwrap_or_else(|e| panic!("{e}"));
+    let held = helper.call(&HOLD, &(mebibytes, large)).unwrap_or_else(|e| panic!("{e}"));
+    held.unwrap_or_else(|why| refused(why));
     timed_in(helper, task, parameter)
 }
 
@@ -233,10 +231,17 @@ pub(crate) fn last_square(m: &u64) -> u64 {
     black_box(squares(*m)).last().copied().unwrap_or_default()
 }
 
-/// The sum of the squares in `bytes`.
+/// Squares, and ones in the bytes that are left.
+fn fill(bytes: &mut [u8]) {
+    write_squares(bytes);
+    bytes.as_chunks_mut::<8>().1.fill(1);
+}
+
+/// The sum of what [`fill`] leaves in `bytes`.
 pub(crate) fn sum(bytes: &[u8]) -> u64 {
-    let squares = bytes.as_chunks::<8>().0.iter().map(|square| u64::from_ne_bytes(*square));
-    squares.fold(0, u64::wrapping_add)
+    let (squares, rest) = bytes.as_chunks::<8>();
+    let squares = squares.iter().map(|square| u64::from_ne_bytes(*square));
+    squares.chain(rest.iter().map(|byte| u64::from(*byte))).fold(0, u64::wrapping_add)
 }
 
 /// All results, or the first error.
@@ -248,6 +253,11 @@ pub(crate) fn all<R>(results: Vec<Result<R, Error>>) -> Result<Vec<R>, Error> {
 fn fork_nothing(n: u64) -> Result<u64, Error> {
     let mut children = (0..n).map(|_| fork::start(|| 0)).collect::<Result<Vec<Forked>, _>>()?;
     Ok(children.iter_mut().map(Forked::wait).filter(|exit| exit.success()).count() as u64)
+}
+
+/// Starts `n` threads that do nothing; how many of them ended well.
+fn thread_nothing(n: u64) -> Result<u64, Error> {
+    Ok(all(thread::map(&vec![(); n as usize], |()| ()))?.len() as u64)
 }
 
 /// Starts `n` times the smallest program there is.
