@@ -1,20 +1,21 @@
 //! Whole programs: this harness runs itself as programs that do, late or never
 //! claim the worker entry, that hang before it, or whose parent is killed.
 //!
-//! libtest's own kind of program is in `unclaimed.rs` and `workers.rs`. Here
-//! are the plain `main` of a program or an example, and a bench.
+//! The real ones, as a user builds them, are in `kinds.rs`. Here is what would
+//! take a build for each: entries that come late, guards, budgets.
+
+mod common;
 
 use std::env;
-use std::fs::{self, OpenOptions};
+use std::fs::OpenOptions;
 use std::io::{BufRead, BufReader, Write};
-use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::CommandExt;
-use std::path::Path;
 use std::process::{Child, Command, ExitCode, Output, Stdio};
 use std::time::{Duration, Instant};
 
+use common::{STARTED, runs, told};
 use libtest_mimic::{Arguments, Trial};
-use nix::sys::signal::{Signal, kill, killpg};
+use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 use processes::{Error, Registry, Task, Worker};
 use report::suite::{Scale, Suite, Workload, repeat};
@@ -26,9 +27,6 @@ const DEADLINE: Duration = Duration::from_secs(30);
 /// beyond that aborts, so that a fork bomb, which is what these tests are there
 /// to see coming, goes out by itself.
 const BUDGET: u64 = 40;
-
-/// Names the file in which each process of a program leaves a byte.
-const STARTED: &str = "PROCESSES_TEST_STARTED";
 
 /// Names the program that this process is.
 const PROGRAM: &str = "PROCESSES_TEST_PROGRAM";
@@ -233,53 +231,7 @@ fn run(name: &str, arguments: &[&str]) -> Output {
 }
 
 fn run_for(deadline: Duration, name: &str, arguments: &[&str]) -> Output {
-    let started = tempfile::NamedTempFile::new().expect("a temporary file");
-    let mut command = program(name, arguments);
-    command.env(STARTED, started.path()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let child = command.spawn().expect("a program");
-    let path = started.path();
-    let (done, ended) = std::sync::mpsc::channel::<()>();
-    std::thread::scope(|scope| {
-        scope.spawn(move || {
-            if ended.recv_timeout(deadline) == Err(std::sync::mpsc::RecvTimeoutError::Timeout) {
-                kill_all(path);
-            }
-        });
-        let output = child.wait_with_output().expect("a status");
-        drop(done);
-        output
-    })
-}
-
-/// Kills every process that has this file for its budget: it inherits the
-/// variable, whoever its parent is by now and whatever its group.
-fn kill_all(started: &Path) {
-    let mark = [STARTED.as_bytes(), b"=", started.as_os_str().as_bytes()].concat();
-    let belongs = |pid: &u32| {
-        fs::read(format!("/proc/{pid}/environ"))
-            .is_ok_and(|environment| environment.split(|byte| *byte == 0).any(|v| v == mark))
-    };
-    loop {
-        let processes = fs::read_dir("/proc").expect("Linux").flatten();
-        let pids = processes.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
-        // A dead one has no environment.
-        let alive: Vec<u32> = pids.filter(belongs).collect();
-        if alive.is_empty() {
-            return;
-        }
-        for pid in alive {
-            let _ = kill(Pid::from_raw(pid.cast_signed()), Signal::SIGKILL);
-        }
-        std::thread::sleep(Duration::from_millis(1));
-    }
-}
-
-/// Checks whether a program succeeded, and what it said on the way.
-fn told(output: &Output, succeeds: bool, text: &str) {
-    let said = [&output.stdout[..], &output.stderr[..]].concat();
-    let said = String::from_utf8_lossy(&said);
-    assert_eq!(output.status.success(), succeeds, "{}: {said}", output.status);
-    assert!(said.contains(text), "{text:?} is not in: {said}");
+    common::run_for(deadline, program(name, arguments)).0
 }
 
 /// A program that is ended with its group when the test is over.
@@ -292,10 +244,4 @@ impl Drop for Leader {
             let _ = self.0.wait();
         }
     }
-}
-
-/// Whether a process exists and is no zombie, which somebody else has yet to reap.
-fn runs(pid: u32) -> bool {
-    fs::read_to_string(format!("/proc/{pid}/stat"))
-        .is_ok_and(|stat| !stat.rsplit(')').next().is_some_and(|rest| rest.starts_with(" Z")))
 }
