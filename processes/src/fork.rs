@@ -19,11 +19,12 @@
 use std::fs;
 use std::io::{self, PipeReader, Read, Write};
 use std::os::fd::AsRawFd;
+use std::os::unix::process::ExitStatusExt;
+use std::process::ExitStatus;
 use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::sys::signal::{Signal, kill};
-use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::{ForkResult, Pid};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -40,7 +41,14 @@ const PANICKED: i32 = 101;
 #[derive(Debug)]
 pub struct Forked {
     pid: Pid,
-    exit: Option<Exit>,
+    ended: Option<Ended>,
+}
+
+/// What `wait` tells, once.
+#[derive(Clone, Copy, Debug)]
+struct Ended {
+    exit: Exit,
+    core_dumped: bool,
 }
 
 impl Forked {
@@ -51,24 +59,37 @@ impl Forked {
 
     /// Waits for its end, and reaps it.
     pub fn wait(&mut self) -> Exit {
-        let pid = self.pid;
-        *self.exit.get_or_insert_with(|| {
-            loop {
-                return match waitpid(pid, None) {
-                    Ok(WaitStatus::Exited(_, code)) => Exit::Exited(code),
-                    Ok(WaitStatus::Signaled(_, signal, _)) => Exit::Killed(signal as i32),
-                    // The other states are told only to those who ask for them.
-                    Ok(_) | Err(Errno::EINTR) => continue,
-                    Err(_) => Exit::Unknown,
-                };
+        self.ended().exit
+    }
+
+    /// Waits for its end, and says whether the system kept an image of its
+    /// memory for a debugger: a core dump. Few systems do so unasked; see core(5).
+    pub fn core_dumped(&mut self) -> bool {
+        self.ended().core_dumped
+    }
+
+    fn ended(&mut self) -> Ended {
+        let pid = self.pid.as_raw();
+        *self.ended.get_or_insert_with(|| {
+            let mut status = 0;
+            // Not nix's `waitpid`: it knows no real-time signals, and a child
+            // that one of them ended would be reaped and its status lost.
+            // SAFETY: `status` is a place for the status.
+            while unsafe { nix::libc::waitpid(pid, &raw mut status, 0) } != pid {
+                if Errno::last() != Errno::EINTR {
+                    return Ended { exit: Exit::Unknown, core_dumped: false };
+                }
             }
+            // Without flags only an end is told, never a stop.
+            let status = ExitStatus::from_raw(status);
+            Ended { exit: status.into(), core_dumped: status.core_dumped() }
         })
     }
 
     /// Sends it SIGKILL; [`wait`](Self::wait) reaps it.
     pub fn kill(&mut self) {
         // Once reaped, its number may belong to another process.
-        if self.exit.is_none() {
+        if self.ended.is_none() {
             let _ = kill(self.pid, Signal::SIGKILL);
         }
     }
@@ -164,7 +185,7 @@ unsafe fn start_alone(work: impl FnOnce() -> i32) -> Result<Forked, Error> {
     // async-signal-safe functions; the caller vouches that there are none.
     match unsafe { nix::unistd::fork() } {
         Err(e) => Err(Error::Spawn(std::sync::Arc::new(e.into()))),
-        Ok(ForkResult::Parent { child }) => Ok(Forked { pid: child, exit: None }),
+        Ok(ForkResult::Parent { child }) => Ok(Forked { pid: child, ended: None }),
         Ok(ForkResult::Child) => {
             let code = panics::catch(work).unwrap_or(PANICKED);
             let _ = io::stdout().flush();

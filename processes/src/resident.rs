@@ -57,3 +57,54 @@ pub(crate) fn ask(
 pub(crate) fn within(bytes: usize, most: usize) {
     assert!(bytes <= most, "{bytes} bytes were asked for, and there is room for {most}");
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Gives its bytes in pieces, as a socket may.
+    struct Pieces<'a>(&'a [u8], std::slice::Iter<'a, usize>);
+
+    impl Read for Pieces<'_> {
+        fn read(&mut self, to: &mut [u8]) -> io::Result<usize> {
+            let most = self.1.next().copied().unwrap_or(usize::MAX);
+            let (piece, rest) = self.0.split_at(most.min(to.len()).min(self.0.len()));
+            to[..piece.len()].copy_from_slice(piece);
+            self.0 = rest;
+            Ok(piece.len())
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn requests_are_heard_however_they_are_cut(
+            lengths in vec(any::<usize>(), 0..8),
+            torn in vec(any::<u8>(), 0..8),
+            pieces in vec(1..12_usize, 0..32),
+        ) {
+            let mut stream: Vec<u8> =
+                lengths.iter().flat_map(|length| length.to_ne_bytes()).collect();
+            stream.extend(torn);
+            let mut heard = Vec::new();
+            let code = serve(Pieces(&stream, pieces.iter()), |length| {
+                heard.push(length);
+                Ok(())
+            });
+            prop_assert_eq!((code, heard), (0, lengths));
+        }
+    }
+
+    #[test]
+    fn a_reply_that_cannot_be_sent_ends_the_child() {
+        let requests = [7_usize.to_ne_bytes(), 8_usize.to_ne_bytes()].concat();
+        let mut heard = 0;
+        let code = serve(&*requests, |_| {
+            heard += 1;
+            Err(ErrorKind::BrokenPipe.into())
+        });
+        assert_eq!((code, heard), (1, 1));
+    }
+}

@@ -63,3 +63,42 @@ impl fmt::Display for Exit {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// wait(2): the code in the second byte, or the signal in the first, whose
+    /// highest bit tells of a core dump.
+    fn ended(code: i32, signal: i32, core: bool) -> Exit {
+        Exit::from(ExitStatus::from_raw(code << 8 | signal | i32::from(core) << 7))
+    }
+
+    proptest! {
+        #[test]
+        fn every_code_is_told(code in 0..=255) {
+            prop_assert_eq!(ended(code, 0, false), Exit::Exited(code));
+            prop_assert_eq!(ended(code, 0, false).success(), code == 0);
+            prop_assert_eq!(ended(code, 0, false).to_string(), format!("exited({code})"));
+        }
+
+        #[test]
+        fn every_signal_is_told_with_a_core_dump_or_without(
+            signal in 1..=64,
+            core in any::<bool>(),
+        ) {
+            let exit = ended(0, signal, core);
+            prop_assert_eq!(exit, Exit::Killed(signal));
+            prop_assert!(!exit.success());
+            let told = exit.to_string();
+            prop_assert!(told == "aborted" || told.starts_with("killed by "), "{}", told);
+        }
+    }
+
+    #[test]
+    fn a_stop_is_no_end() {
+        assert_eq!(Exit::from(ExitStatus::from_raw(19 << 8 | 0x7f)), Exit::Unknown);
+    }
+}

@@ -33,6 +33,8 @@ class Outcome:
 def milliseconds(seconds: float) -> str:
     """A latency, with as many digits as tell something."""
     taken = seconds * 1e3
+    if taken < 0.1:
+        return "under 0.1 ms"
     return f"{taken:.1f} ms" if taken < 10 else f"{taken:,.0f} ms"
 
 

@@ -21,6 +21,8 @@ class Pool(ABC):
 
     name: str
     timeouts: tuple[type[BaseException], ...]
+    lacks_kill = ""
+    """Why there is no kill, if there is none."""
 
     @abstractmethod
     def __init__(
@@ -51,9 +53,9 @@ class Pool(ABC):
     def shutdown(self) -> None:
         """Waits for what was submitted, and ends."""
 
+    @abstractmethod
     def kill(self) -> None:
         """Ends the workers, whatever they do."""
-        raise Missing("has no kill")
 
     def cancel(self, _: Any) -> bool:
         """Takes a task back, if it can."""
@@ -103,6 +105,8 @@ class Executor(Pool):
     name = "ProcessPoolExecutor"
     timeouts = (concurrent.futures.TimeoutError,)
     executor: Any
+    if not hasattr(concurrent.futures.ProcessPoolExecutor, "kill_workers"):
+        lacks_kill = "has no kill before Python 3.14"
 
     def __init__(
         self, workers: int, initializer: Callable[..., None] | None, *arguments: object
@@ -130,8 +134,6 @@ class Executor(Pool):
         self.executor.shutdown(wait=True)
 
     def kill(self) -> None:
-        if not hasattr(self.executor, "kill_workers"):
-            raise Missing("has no kill before Python 3.14")
         self.executor.kill_workers()
 
     def cancel(self, handle: Any) -> bool:
@@ -142,6 +144,7 @@ class Loky(Executor):
     """`loky.ProcessPoolExecutor`."""
 
     name = "loky"
+    lacks_kill = ""
 
     def __init__(
         self, workers: int, initializer: Callable[..., None] | None, *arguments: object

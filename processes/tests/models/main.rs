@@ -4,6 +4,8 @@
 //! `fork` needs a process with one thread, so this harness is `libtest-mimic`
 //! on the main thread instead of libtest.
 
+mod transports;
+
 use std::fs;
 use std::io::Write;
 use std::process::{Command, ExitCode};
@@ -11,11 +13,12 @@ use std::time::{Duration, Instant};
 
 use libtest_mimic::{Arguments, Failed, Trial};
 use nix::errno::Errno;
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signal::{Signal, raise};
 use nix::sys::wait::{WaitPidFlag, waitpid};
 use processes::{
-    Error, Exit, Registry, Task, Worker, fork, pipe, reexec, serial, shared_memory, spawn, squares,
-    thread, unix_socket, write_squares,
+    Error, Exit, Registry, Task, Worker, fork, reexec, serial, shared_memory, spawn, squares,
+    thread,
 };
 
 /// A pure function that fails on one input.
@@ -31,6 +34,9 @@ const FORK: Task<u64, Result<u64, String>> = Task::new("fork", |x| {
     half.map_err(|e| e.to_string())
 });
 const SQUARES: Task<u64, Vec<u64>> = Task::new("squares", squares);
+
+/// How long anything here may take before it counts as hanging.
+const DEADLINE: Duration = Duration::from_secs(10);
 
 /// More than a pipe or a socket holds at once.
 const EIGHT_MEBIBYTES: usize = 8 << 20;
@@ -55,14 +61,25 @@ fn trials() -> Vec<Trial> {
         trial("eight_mebibytes_come_through_a_pipe", eight_mebibytes_come_through_a_pipe),
         trial("panics_are_located", panics_are_located),
         trial("exit_statuses_are_reported", exit_statuses_are_reported),
+        trial("signals_without_a_name_are_reported", signals_without_a_name_are_reported),
+        trial("a_core_dump_is_reported", a_core_dump_is_reported),
         trial("a_dead_child_spoils_only_its_item", a_dead_child_spoils_only_its_item),
         trial("other_programs_are_waited_for", other_programs_are_waited_for),
         trial("fork_refuses_beside_another_thread", fork_refuses_beside_another_thread),
         trial("a_childs_writes_are_its_own", a_childs_writes_are_its_own),
         trial("buffered_output_is_printed_once", buffered_output_is_printed_once),
-        trial("transports_bring_every_length", transports_bring_every_length),
-        trial("a_dead_resident_is_an_error", a_dead_resident_is_an_error),
-        trial("a_panicking_thread_is_an_error", a_panicking_thread_is_an_error),
+        trial("transports_bring_every_length", transports::transports_bring_every_length),
+        trial("a_dead_resident_is_an_error", transports::a_dead_resident_is_an_error),
+        trial(
+            "shared_memory_may_be_empty_and_not_endless",
+            transports::shared_memory_may_be_empty_and_not_endless,
+        ),
+        trial(
+            "a_child_that_dies_while_it_writes_is_an_error",
+            transports::a_child_that_dies_while_it_writes_is_an_error,
+        ),
+        trial("shared_memory_is_given_back", transports::shared_memory_is_given_back),
+        trial("a_panicking_thread_is_an_error", transports::a_panicking_thread_is_an_error),
         trial("workers_leave_nothing_after_200_starts", workers_leave_nothing_after_200_starts),
         trial("single_threaded_workers_may_fork", single_threaded_workers_may_fork),
         trial("workers_that_are_busy_are_killed", workers_that_are_busy_are_killed),
@@ -129,7 +146,7 @@ fn panics_are_located() {
         match &panicked[..] {
             [Err(Error::Panicked { message, location: Some(location), .. })] => {
                 assert_eq!(message, "1 has no half");
-                assert!(location.contains("models.rs:"), "{location}");
+                assert!(location.contains("models/main.rs:"), "{location}");
             }
             other => panic!("{other:?}"),
         }
@@ -149,6 +166,47 @@ fn exit_statuses_are_reported() {
     check("aborted", || std::process::abort());
     assert!(Exit::Exited(0).success() && !Exit::Exited(1).success());
     assert_eq!(Exit::Killed(34).to_string(), "killed by signal 34");
+}
+
+fn signals_without_a_name_are_reported() {
+    let mut child = fork::start(|| {
+        std::thread::sleep(DEADLINE);
+        0
+    })
+    .expect("a child");
+    // The first of the real-time signals that a program may use.
+    let pid = child.pid().to_string();
+    let sent = spawn::map(&["-34"], |signal| {
+        let mut kill = Command::new("kill");
+        kill.args([signal, &&*pid]);
+        kill
+    });
+    assert!(sent.iter().all(|exit| exit.as_ref().is_ok_and(|exit| exit.success())), "{sent:?}");
+    assert_eq!(child.wait(), Exit::Killed(34));
+    assert!(!child.core_dumped());
+}
+
+fn a_core_dump_is_reported() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let aborts = |most: u64| {
+        fork::start(|| {
+            std::env::set_current_dir(&folder).expect("a folder");
+            setrlimit(Resource::RLIMIT_CORE, most, most).expect("a limit");
+            std::process::abort()
+        })
+    };
+    let mut none = aborts(0).expect("a child");
+    assert_eq!((none.wait(), none.core_dumped()), (Exit::Killed(6), false));
+
+    let pattern = fs::read_to_string("/proc/sys/kernel/core_pattern").unwrap_or_default();
+    let (_, most) = getrlimit(Resource::RLIMIT_CORE).expect("a limit");
+    if pattern.trim() != "core" || most < 1 << 30 {
+        println!("skipped: core dumps go to {pattern:?}, of at most {most} bytes");
+        return;
+    }
+    let mut kept = aborts(1 << 30).expect("a child");
+    assert_eq!((kept.wait(), kept.core_dumped()), (Exit::Killed(6), true));
+    assert_eq!(fs::read_dir(&folder).expect("a folder").count(), 1, "the dump itself");
 }
 
 fn a_dead_child_spoils_only_its_item() {
@@ -232,63 +290,6 @@ fn buffered_output_is_printed_once() {
     std::io::stdout().flush().expect("a standard output");
 }
 
-fn transports_bring_every_length() {
-    let most = EIGHT_MEBIBYTES;
-    let mut expected = vec![0; most];
-    write_squares(&mut expected);
-    let mut thread = thread::Resident::start(most, write_squares).expect("a thread");
-    let check = |name: &str, bytes: &[u8], n: usize| {
-        assert!(bytes == &expected[..n], "{name} brings {n} bytes");
-    };
-    let lengths = [0, 8, 4096, 65_536, 65_544, most, 8];
-    for n in lengths {
-        check("thread", thread.ask(n).expect("bytes"), n);
-    }
-    // `fork` refuses beside it.
-    drop(thread);
-    let mut pipe = pipe::Resident::start(most, write_squares).expect("a child");
-    let mut socket = unix_socket::Resident::start(most, write_squares).expect("a child");
-    let mut shared = shared_memory::Resident::start(most, write_squares).expect("a child");
-    for n in lengths {
-        check("pipe", pipe.ask(n).expect("bytes"), n);
-        check("unix_socket", socket.ask(n).expect("bytes"), n);
-        check("shared_memory", shared.ask(n).expect("bytes"), n);
-    }
-}
-
-fn a_dead_resident_is_an_error() {
-    /// Dies when it is asked for two bytes.
-    fn dies(bytes: &mut [u8]) {
-        if bytes.len() == 2 {
-            let _ = raise(Signal::SIGKILL);
-        }
-    }
-    fn check(name: &str, asked: Result<&[u8], Error>) {
-        match asked {
-            Err(Error::Died { exit: Exit::Killed(9), .. }) => {}
-            other => panic!("{name}: {other:?}"),
-        }
-    }
-    let mut pipe = pipe::Resident::start(2, dies).expect("a child");
-    let mut socket = unix_socket::Resident::start(2, dies).expect("a child");
-    let mut shared = shared_memory::Resident::start(2, dies).expect("a child");
-    // A sibling that was forked later holds nothing that hides the end.
-    for n in [2, 1] {
-        check("pipe", pipe.ask(n));
-        check("unix_socket", socket.ask(n));
-        check("shared_memory", shared.ask(n));
-    }
-}
-
-fn a_panicking_thread_is_an_error() {
-    let mut thread =
-        thread::Resident::start(2, |bytes| assert!(bytes.len() < 2, "too long")).expect("a thread");
-    assert!(thread.ask(1).is_ok());
-    let panicked = thread.ask(2).map(|_| ());
-    assert!(matches!(panicked, Err(Error::Panicked { .. })), "{panicked:?}");
-    assert!(thread.ask(1).is_err());
-}
-
 fn workers_leave_nothing_after_200_starts() {
     let tens = 20;
     for _ in 0..tens {
@@ -322,5 +323,5 @@ fn workers_that_are_busy_are_killed() {
     worker.dismiss();
     drop(worker);
     assert!(!fs::exists(format!("/proc/{pid}")).expect("/proc"));
-    assert!(started.elapsed() < Duration::from_secs(10));
+    assert!(started.elapsed() < DEADLINE);
 }
