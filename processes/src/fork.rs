@@ -14,6 +14,13 @@
 //! - A child inherits every open pipe. As long as it holds the writing end of
 //!   a sibling's, the parent never sees that one's end. Here the parent closes
 //!   a writing end before the next child exists.
+//!
+//! # Cost
+//!
+//! The table of pages is copied, so it is their number that counts: 80 µs from
+//! a small process, 20 to 30 µs more for each MiB it holds in pages of 4 KiB, and
+//! 0.4 µs in pages of 2 MiB (`fork_memory` in the bench, two cores). And each page
+//! that either of them writes to afterwards is copied then.
 #![allow(unsafe_code, reason = "`fork` and `_exit` are the subject")]
 
 use std::fs;

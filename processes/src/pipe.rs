@@ -4,6 +4,10 @@
 //! kernel holds 64 KiB; whoever has more to write sleeps until some of it is
 //! read, so a parent that waited for its child's end before it read would wait
 //! for ever.
+//!
+//! Cost: what waking two processes costs, 45 µs here, up to about 4 KiB. For
+//! large results that are made and read on two cores it is the slowest way, for
+//! one end must wake the other every 64 KiB: 0.8 GB/s (`results` in the bench).
 
 use std::io::{PipeReader, PipeWriter, Write, pipe};
 

@@ -4,6 +4,10 @@
 //! much it is. What remains is to say when: here a socket carries the request
 //! and one byte back, and its closing tells of the child's death, which a lock
 //! in the shared memory itself could not.
+//!
+//! Cost: the message, as much as a small result costs through a socket, and then
+//! only what it takes to write: 8 MiB in 0.7 ms, a third of a socket's time and
+//! little more than a thread's (`results` in the bench, two cores).
 #![allow(unsafe_code, reason = "`mmap` hands out raw memory; `Mapping` makes it safe")]
 
 use std::io::Write;

@@ -2,7 +2,8 @@
 //!
 //! The standard library starts it by `posix_spawn`: the new process borrows
 //! the parent's memory until the program is loaded, so the cost does not grow
-//! with what the parent holds.
+//! with what the parent holds: 0.7 ms for the smallest program there is, from a
+//! parent of nothing and of 1 GiB (`fork_memory` in the bench, two cores).
 
 use std::process::{Child, Command};
 use std::sync::Arc;

@@ -1,7 +1,8 @@
 //! Threads, the peer by whose cost processes are judged: `threading.Thread`.
 //!
 //! A thread shares all memory with the one that started it: its input is
-//! borrowed, its result is moved, nothing is copied or encoded.
+//! borrowed, its result is moved, nothing is copied or encoded. To start one and
+//! join it costs about 13 µs (`create` in the bench, two cores).
 
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};

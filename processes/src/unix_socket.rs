@@ -3,6 +3,9 @@
 //! One descriptor for both ways, and the same at both ends; copied twice, as
 //! through a pipe. It could also be given a name, and then be reached by
 //! processes that are no relatives, or carry descriptors.
+//!
+//! Cost: as a pipe's for small results. It holds about 200 KiB, and brings large
+//! ones at 3.5 GB/s (`results` in the bench, made and read on two cores).
 
 use std::io::Write;
 use std::os::unix::net::UnixStream;
