@@ -50,6 +50,11 @@ pub fn reference(history: &History, last: usize) -> Set {
     }
     let latest = &alike[alike.len().saturating_sub(last.max(1))..];
     let Pooled { rows, runs, passed } = pool(latest);
+    // Sides of a pair correspond run by run, which a figure left out would shift.
+    let pair = latest.first().and_then(|run| run.pair.clone());
+    if latest.iter().all(|run| run.pair == pair) && passed.is_none() {
+        set.pair = pair;
+    }
     set.problems.extend(passed.notes(path));
     let mut quantiles = HashMap::new();
     for row in rows {
@@ -90,6 +95,10 @@ struct PassedOver {
 }
 
 impl PassedOver {
+    fn is_none(&self) -> bool {
+        self.repeated + self.small + self.different == 0
+    }
+
     fn notes(&self, path: &Path) -> Vec<Problem> {
         let Self { repeated, small, different } = *self;
         let told = [

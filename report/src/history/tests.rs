@@ -34,6 +34,7 @@ fn set(nanoseconds: f64) -> Set {
     };
     Set {
         visits_are_runs: false,
+        pair: None,
         label: "new".into(),
         machine: Some(machine("cpu", "abc")),
         benchmarks: vec![benchmark],
