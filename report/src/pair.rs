@@ -110,12 +110,16 @@ pub fn measure(workspace: &Workspace, other: &Path, options: &Options) -> Result
             options.passes
         )));
     }
-    let other = Workspace::at(other)?;
+    let mut other = Workspace::at(other)?;
     if is_same(&other.root, &workspace.root)? {
         return Err(Error::Usage(format!(
             "{} is this very workspace: name another checkout of it (`git worktree add` makes one)",
             other.root.display()
         )));
+    }
+    if other.target == workspace.target {
+        // As with CARGO_TARGET_DIR: one's executables would replace the other's.
+        other.target = workspace.target.join("pair");
     }
     interrupt::watch();
     let home = workspace.report().join("pair");

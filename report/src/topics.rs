@@ -114,6 +114,7 @@ impl Workspace {
         for topic in topics {
             command.args(["--package", &topic.name, "--bench", &topic.name]);
         }
+        command.arg("--target-dir").arg(&self.target);
         let mut build = command.current_dir(&self.root).stdout(Stdio::piped()).spawn()?;
         let output = BufReader::new(build.stdout.take().expect("stdout is piped"));
         let mut executables = vec![None; topics.len()];
