@@ -70,6 +70,11 @@ pub fn reference(history: &History, last: usize) -> Set {
     let file = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
     let machine = newest.map(|machine| format!(", {}", machine.short())).unwrap_or_default();
     set.label = match runs {
+        // What differs between the sides of a pair is the commit, not the machine.
+        n if set.pair.is_some() => {
+            let commit = newest.map(|machine| format!(" of {}", machine.commit));
+            format!("{file} (median of {n} passes{})", commit.unwrap_or_default())
+        }
         0 | 1 => format!("{file} (the last run{machine})"),
         n => format!("{file} (median of {n} runs{machine})"),
     };
