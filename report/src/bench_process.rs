@@ -101,6 +101,23 @@ impl BenchProcess {
         }
     }
 
+    /// Lets a bench that waits for its turn go on. If it is gone, what it says
+    /// next tells so.
+    pub(crate) fn give_turn(&mut self) {
+        let _ = self.socket.write_all(&[0]);
+    }
+
+    /// Lets the bench end. Of several, all must hear it before the first is
+    /// dropped, which takes whatever still runs for its own leftovers.
+    pub(crate) fn hang_up(&self) {
+        let _ = self.socket.shutdown(Shutdown::Both);
+    }
+
+    /// That it ended though there was more to do.
+    pub(crate) fn ended_early(&self) -> Error {
+        self.failed("ended early".into())
+    }
+
     /// That it has said nothing for too long.
     pub(crate) fn is_silent(&self, time: Duration) -> Error {
         self.failed(format!("has said nothing for {time:?} and was ended"))
@@ -114,7 +131,7 @@ impl BenchProcess {
 impl Drop for BenchProcess {
     fn drop(&mut self) {
         // The lifeline: the bench ends when it closes.
-        let _ = self.socket.shutdown(Shutdown::Both);
+        self.hang_up();
         let deadline = Instant::now() + PATIENCE;
         while matches!(self.child.try_wait(), Ok(None)) {
             if Instant::now() > deadline {

@@ -44,6 +44,16 @@ pub enum Error {
         /// Cells in all.
         cells: usize,
     },
+    /// The user ended a comparison of two checkouts.
+    #[error("interrupted; {}", whole(*.done, *.passes, histories))]
+    PairInterrupted {
+        /// Passes that are whole, and kept.
+        done: usize,
+        /// Passes in all.
+        passes: usize,
+        /// Where they are kept.
+        histories: [PathBuf; 2],
+    },
     /// A file or a process that the system would not give.
     #[error(transparent)]
     Io(#[from] io::Error),
@@ -77,7 +87,7 @@ impl Error {
     /// for bad usage or missing data.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Error::Interrupted { .. } => 130,
+            Error::Interrupted { .. } | Error::PairInterrupted { .. } => 130,
             Error::Bench { .. } => 1,
             _ => 2,
         }
@@ -102,4 +112,12 @@ fn kept(done: usize, cells: usize) -> String {
         "{done} of {cells} cells are measured and kept. The same command goes on from there, and \
          `cargo run --release -p report -- render` shows what there is"
     )
+}
+
+fn whole(done: usize, passes: usize, [base, head]: &[PathBuf; 2]) -> String {
+    let whole = format!("{done} of {passes} passes are whole");
+    if done < crate::pair::FEWEST_PASSES {
+        return format!("{whole}, too few to compare");
+    }
+    format!("{whole}: `report diff {} {}` compares them", base.display(), head.display())
 }

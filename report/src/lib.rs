@@ -22,6 +22,7 @@
 //! | `inject` | where tables go: a README's markers, a step's summary on GitHub |
 //! | `topics` | which topics there are, asked of cargo |
 //! | `run`, [`protocol`] | `report run`: benches as children, progress, resuming |
+//! | `pair` | `report pair`: two checkouts, visited in turn |
 //! | [`comparison`], [`verdict`], `summary` | what the workspace's report says |
 //! | `page` | and in which order, as a document |
 //! | `document`, [`units`] | how any document is written |
@@ -70,7 +71,11 @@ pub mod history;
 #[cfg(feature = "cli")]
 pub mod inject;
 #[cfg(feature = "cli")]
+mod interrupt;
+#[cfg(feature = "cli")]
 pub mod page;
+#[cfg(feature = "cli")]
+pub mod pair;
 #[cfg(feature = "cli")]
 pub mod pivot;
 #[cfg(feature = "cli")]

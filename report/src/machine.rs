@@ -1,6 +1,7 @@
 //! What a reader must know of the machine before believing a figure.
 
 use std::fs;
+use std::path::Path;
 use std::process::Command;
 
 use serde::{Deserialize, Serialize};
@@ -51,6 +52,11 @@ pub struct Python {
 impl Machine {
     /// Looks at this machine. What cannot be found out is `unknown`.
     pub fn describe() -> Self {
+        Self::describe_at(Path::new("."))
+    }
+
+    /// The same with the commit of another checkout than the current directory's.
+    pub fn describe_at(checkout: &Path) -> Self {
         Self {
             cpu: field("/proc/cpuinfo", "model name").unwrap_or_else(unknown),
             cores: cores(),
@@ -59,8 +65,8 @@ impl Machine {
                 .map_or(0, |kib| kib * 1024),
             kernel: fs::read_to_string("/proc/sys/kernel/osrelease")
                 .map_or_else(|_| unknown(), |s| s.trim().into()),
-            rustc: output("rustc", &["--version"]).unwrap_or_else(unknown),
-            commit: commit(),
+            rustc: output(checkout, "rustc", &["--version"]).unwrap_or_else(unknown),
+            commit: commit(checkout),
         }
     }
 }
@@ -107,11 +113,11 @@ pub fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
 
-fn commit() -> String {
-    let Some(head) = output("git", &["rev-parse", "--short=12", "HEAD"]) else {
+fn commit(checkout: &Path) -> String {
+    let Some(head) = output(checkout, "git", &["rev-parse", "--short=12", "HEAD"]) else {
         return "none (not a git checkout)".into();
     };
-    match output("git", &["status", "--porcelain"]) {
+    match output(checkout, "git", &["status", "--porcelain"]) {
         Some(changes) if changes.is_empty() => head,
         _ => format!("{head} + changes"),
     }
@@ -123,8 +129,8 @@ fn field(file: &str, name: &str) -> Option<String> {
     Some(line.split_once(':')?.1.trim().to_owned())
 }
 
-fn output(program: &str, arguments: &[&str]) -> Option<String> {
-    let output = Command::new(program).args(arguments).output().ok()?;
+fn output(directory: &Path, program: &str, arguments: &[&str]) -> Option<String> {
+    let output = Command::new(program).args(arguments).current_dir(directory).output().ok()?;
     output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }
 

@@ -3,7 +3,9 @@
 //! The command starts the bench with `--interleaved` and a socket as its
 //! standard input, sends one [`Request`] and reads [`Event`]s until the bench
 //! closes its end: JSON, a line each. The socket is also the bench's lifeline:
-//! when the command goes, the bench ends.
+//! when the command goes, the bench ends. Where the request says so, the command
+//! sends a byte for each turn, and the turn is over at [`Event::Round`] or, after
+//! the last round of a cell, at [`Event::Done`].
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -34,6 +36,15 @@ pub struct Request {
     pub root: PathBuf,
     /// The cells that are done already.
     pub done: Vec<CellId>,
+    /// Whether to wait for a byte before each turn: setting a cell up is one, and
+    /// so is each of its rounds. That is how `report pair` visits two benches in
+    /// turn.
+    #[serde(default)]
+    pub in_turn: bool,
+    /// The steps of calibrated work that last a microsecond, so that several
+    /// benches do the same work; without it each measures for itself.
+    #[serde(default)]
+    pub steps_per_microsecond: Option<f64>,
 }
 
 /// What a bench tells the command.
@@ -43,7 +54,7 @@ pub enum Event {
     Plan(Vec<(CellId, usize)>),
     /// A cell begins.
     Began(CellId),
-    /// All models of the cell were visited once more.
+    /// The cell's models are set up, or all of them were visited once more.
     Round {
         /// The share of the cell's rounds that is behind.
         share: f64,

@@ -8,12 +8,12 @@
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::bench_process::{BenchProcess, Next};
 use crate::description::Failure;
 use crate::error::Error;
+use crate::interrupt::{self, is_interrupted, stop_if_interrupted};
 use crate::machine::Machine;
 use crate::progress::{Expectation, Progress};
 use crate::protocol::{Event, Interpreter, Request};
@@ -55,13 +55,11 @@ const QUICK: Profile = Profile { name: "quick", rounds: 15, visit: Duration::fro
 const FULL: Profile = Profile { name: "full", rounds: 31, visit: Duration::from_millis(50) };
 
 /// A bench tells of every round; one that is silent for so long hangs.
-const SILENCE: Duration = Duration::from_secs(600);
+pub(crate) const SILENCE: Duration = Duration::from_secs(600);
 
 /// Why there is no Python in a run that was not asked for it.
 const NOT_ASKED: &str =
     "not asked for; `cargo run --release -p report -- run --python` adds its rows";
-
-static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 
 /// Measures the selected topics. Progress goes to standard error.
 ///
@@ -70,11 +68,10 @@ static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 /// running and all that is done is kept.
 pub fn run(workspace: &Workspace, options: &Options) -> Result<Summary, Error> {
     let topics = workspace.select(&options.topics)?;
-    // An error means that a handler is set already, by an earlier run.
-    let _ = ctrlc::set_handler(|| INTERRUPTED.store(true, Ordering::Relaxed));
+    interrupt::watch();
     let mut session = Session::default();
     session.run(workspace, options, &topics).map_err(|e| {
-        if INTERRUPTED.load(Ordering::Relaxed) {
+        if is_interrupted() {
             // Whatever failed, failed because of the interruption.
             Error::Interrupted { done: session.cells_done(), cells: session.cells }
         } else {
@@ -149,6 +146,8 @@ impl Session {
                 visit: profile.visit,
                 root: workspace.criterion(),
                 done: part.done.iter().map(|(cell, _)| cell.clone()).collect(),
+                in_turn: false,
+                steps_per_microsecond: None,
             };
             let log = workspace.report().join(format!("{}.log", topic.name));
             let plan = plan(topic, &executable, &request, interpreter.as_ref(), &log)?;
@@ -251,15 +250,6 @@ impl Session {
     }
 }
 
-/// # Errors
-/// [`Error::Interrupted`] after Ctrl-C; `run` fills in how far it came.
-fn stop_if_interrupted() -> Result<(), Error> {
-    if INTERRUPTED.load(Ordering::Relaxed) {
-        return Err(Error::Interrupted { done: 0, cells: 0 });
-    }
-    Ok(())
-}
-
 impl Share {
     /// Seconds that its cells should still take.
     fn expected(&self, expectation: &Expectation) -> f64 {
@@ -304,7 +294,7 @@ fn fingerprint(executable: &Path, python: Option<&String>) -> Result<String, Err
 }
 
 /// Asks a bench which cells it has.
-fn plan(
+pub(crate) fn plan(
     topic: &Topic,
     executable: &Path,
     request: &Request,

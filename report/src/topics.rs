@@ -6,7 +6,7 @@
 
 use std::ffi::OsStr;
 use std::io::BufReader;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use cargo_metadata::{DependencyKind, Message, MetadataCommand, Package, TargetKind};
@@ -39,10 +39,29 @@ impl Workspace {
     /// # Errors
     /// [`Error::NoWorkspace`] if there is none, or none of its members has a suite.
     pub fn find() -> Result<Self, Error> {
-        let metadata = MetadataCommand::new()
+        Self::ask(&mut MetadataCommand::new(), "here")
+    }
+
+    /// Asks cargo about the workspace in a directory.
+    ///
+    /// # Errors
+    /// As [`find`](Self::find).
+    pub fn at(directory: &Path) -> Result<Self, Error> {
+        let place = format!("in {}", directory.display());
+        if !directory.is_dir() {
+            return Err(Error::NoWorkspace(format!(
+                "there is no directory {}",
+                directory.display()
+            )));
+        }
+        Self::ask(MetadataCommand::new().current_dir(directory), &place)
+    }
+
+    fn ask(command: &mut MetadataCommand, place: &str) -> Result<Self, Error> {
+        let metadata = command
             .no_deps()
             .exec()
-            .map_err(|e| Error::NoWorkspace(format!("cargo finds no workspace here: {e}")))?;
+            .map_err(|e| Error::NoWorkspace(format!("cargo finds no workspace {place}: {e}")))?;
         let topics: Vec<_> =
             metadata.workspace_packages().into_iter().filter(|p| has_suite(p)).map(topic).collect();
         if topics.is_empty() {
@@ -95,6 +114,7 @@ impl Workspace {
         for topic in topics {
             command.args(["--package", &topic.name, "--bench", &topic.name]);
         }
+        command.arg("--target-dir").arg(&self.target);
         let mut build = command.current_dir(&self.root).stdout(Stdio::piped()).spawn()?;
         let output = BufReader::new(build.stdout.take().expect("stdout is piped"));
         let mut executables = vec![None; topics.len()];

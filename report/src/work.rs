@@ -40,8 +40,15 @@ pub fn busy(steps: u64) -> u64 {
 /// several trials counts, because interruptions only ever slow one down. Work
 /// for another process is handed over as steps, so that all do the same.
 pub fn steps(duration: Duration) -> u64 {
-    static PER_MICROSECOND: OnceLock<f64> = OnceLock::new();
-    let rate = PER_MICROSECOND.get_or_init(|| {
+    let rate = steps_per_microsecond();
+    (duration.as_nanos() as f64 / 1e3 * rate).round() as u64
+}
+
+static PER_MICROSECOND: OnceLock<f64> = OnceLock::new();
+
+/// The rate behind [`steps`].
+pub(crate) fn steps_per_microsecond() -> f64 {
+    *PER_MICROSECOND.get_or_init(|| {
         const TRIAL: u64 = 200_000;
         let fastest = (0..20)
             .map(|_| {
@@ -52,8 +59,14 @@ pub fn steps(duration: Duration) -> u64 {
             .min()
             .expect("there are trials");
         TRIAL as f64 / (fastest.as_nanos() as f64 / 1e3)
-    });
-    (duration.as_nanos() as f64 / 1e3 * rate).round() as u64
+    })
+}
+
+/// Takes over the rate that another process has measured, so that both do the
+/// same work. It comes too late after the first call of [`steps`].
+#[cfg(feature = "drivers")]
+pub(crate) fn calibrate(steps_per_microsecond: f64) {
+    let _ = PER_MICROSECOND.set(steps_per_microsecond);
 }
 
 /// Checks a Python peer's answer to a calibrated workload: `"S steps end at X"`

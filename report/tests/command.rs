@@ -302,3 +302,14 @@ fn anywhere_else_it_says_what_it_can_do() {
     let output = output.expect("sh runs");
     assert!(output.stderr.is_empty(), "{output:?}");
 }
+
+#[test]
+fn a_pair_needs_another_checkout_of_a_workspace_with_topics() {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace");
+    let told = complaint(here, &["pair", "report"], 2);
+    assert!(told.contains("is this very workspace"), "{told}");
+    let told = complaint(here, &["pair", "no/such/checkout"], 2);
+    assert!(told.contains("no/such/checkout"), "{told}");
+    let told = complaint(here, &["pair", ".", "--passes", "2"], 2);
+    assert!(told.contains("--passes"), "{told}");
+}

@@ -4,6 +4,7 @@
 use super::pairing::Pair;
 use super::runs::Prediction;
 use super::spread::Shift;
+use super::turns;
 use super::{Interval, Options, Row, Side, Verdict};
 use crate::benchmark::{Benchmark, Sample, Statistic};
 use crate::stats::precision::{Precision, scatter};
@@ -17,6 +18,8 @@ pub(super) struct Runs {
     pub(super) reference: bool,
     /// Whether those of the other are.
     pub(super) subject: bool,
+    /// Whether they were measured in turn with those of the reference.
+    pub(super) in_turn: bool,
 }
 
 impl Runs {
@@ -113,8 +116,8 @@ impl<'a> Draft<'a> {
     pub(super) fn history(&self) -> Option<&'a Sample> {
         self.figures?;
         match self.runs {
-            Runs { reference: true, subject: false } => Some(&self.pair.reference.sample),
-            Runs { reference: false, subject: true } => Some(&self.pair.subject.sample),
+            Runs { reference: true, subject: false, .. } => Some(&self.pair.reference.sample),
+            Runs { reference: false, subject: true, .. } => Some(&self.pair.subject.sample),
             _ => None,
         }
     }
@@ -122,6 +125,11 @@ impl<'a> Draft<'a> {
     /// The ratio's interval, from the standard errors of both or, of a history
     /// and a run, from how far runs lie apart.
     fn interval(&self, [reference, subject]: [Precision; 2], rule: &Rule<'_>) -> Estimate {
+        if self.runs.in_turn
+            && let Some(ratio) = turns::ratio(&self.pair, rule.tail)
+        {
+            return ratio;
+        }
         let Some(history) = self.history() else {
             return ratio_of_precisions(&subject, &reference, rule.tail);
         };
@@ -176,6 +184,10 @@ impl<'a> Draft<'a> {
             return row;
         };
         let mut interval = self.interval(figures, rule);
+        if self.runs.in_turn {
+            // That of the passes, not that of the middle ones.
+            row.ratio = Some(interval.point);
+        }
         let threshold = 1.0 + fail_above.unwrap_or(0.0);
         if !self.runs.any() && reaches_beyond(widened(interval, spread), fail_above) {
             let [subject, reference] = samples;

@@ -19,6 +19,11 @@
 //! prediction interval that knows how far unchanged rows jump (module `runs`),
 //! and steps 2 and 3 fall away.
 //!
+//! Where both are the histories of one [`report pair`](crate::pair), whose passes
+//! were measured in turn, a row is judged by its ratios, one a pass (module
+//! `turns`); that sees what neither of the others can, because the machine's
+//! moods are in both sides.
+//!
 //! # Correction for many rows
 //! All intervals of a diff hold at once with 95 % confidence: each misses with
 //! 5 % divided by the number of rows (Bonferroni; Dunn, JASA 56, 1961). It was
@@ -51,6 +56,7 @@ mod pairing;
 mod runs;
 mod sheet;
 mod spread;
+mod turns;
 
 pub use common::CommonMode;
 pub use outcome::Outcome;
@@ -154,6 +160,8 @@ pub struct Comparison {
     /// The geometric mean of the ratios with its own 95 % interval, over rows
     /// that can be decided by.
     pub geometric_mean: Option<Estimate>,
+    /// Whether the two were measured in turn, so that each pass has a ratio.
+    pub in_turn: bool,
     /// Whether one of the two is a history, so that how far runs lie apart was
     /// measured row by row.
     pub against_runs: bool,
@@ -257,8 +265,11 @@ pub fn compare(sets: &[Set], options: &Options) -> Result<Diff, Error> {
         .iter()
         .zip(&matched)
         .map(|(subject, matched)| {
-            let runs =
-                Runs { reference: reference.visits_are_runs, subject: subject.visits_are_runs };
+            let runs = Runs {
+                reference: reference.visits_are_runs,
+                subject: subject.visits_are_runs,
+                in_turn: reference.pair.is_some() && reference.pair == subject.pair,
+            };
             matched.pairs.par_iter().map(|pair| Draft::of(*pair, runs, options)).collect()
         })
         .collect();
@@ -330,12 +341,13 @@ impl Comparison {
             .collect();
         let mut rows: Vec<Row> =
             drafts.par_iter().zip(halves).map(|(draft, half)| draft.decide(half, rule)).collect();
-        let common = common::alarm(&rows, rule.fail_above);
+        let runs = drafts.first().map(|draft| draft.runs).unwrap_or_default();
+        // Of two that were measured in turn the machine moves neither.
+        let common = if runs.in_turn { None } else { common::alarm(&rows, rule.fail_above) };
         // What was copied is no evidence that nothing moved.
         let decided = rows.iter().filter(|row| row.interval.is_some() && !row.identical);
         let decided = decided.filter_map(|row| row.ratio);
         let geometric_mean = geometric_mean(&decided.collect::<Vec<_>>());
-        let runs = drafts.first().map(|draft| draft.runs).unwrap_or_default();
         let histories = drafts.iter().filter_map(Draft::history);
         let two_levels = histories.filter(|history| runs::has_two_levels(history)).count();
         let effect = |row: &Row| row.ratio.unwrap_or(f64::NEG_INFINITY);
@@ -346,6 +358,7 @@ impl Comparison {
             only_reference: matched.only_reference,
             only_subject: matched.only_subject,
             geometric_mean,
+            in_turn: runs.in_turn,
             against_runs: runs.any(),
             runs,
             jumps: (rule.floor > 0.0).then_some(rule.floor),

@@ -134,6 +134,12 @@ impl Diff {
                 )
                 .into(),
             ),
+            None if comparison.in_turn => lines.push(
+                "The two were measured in turn, round by round, by two fresh processes in each \
+                 pass: a row's visits are those passes, and its interval is how far their ratios \
+                 lie apart."
+                    .into(),
+            ),
             None if comparison.against_runs => lines.push(
                 "Each row is judged by how far the runs of the history lie apart in that row: \
                  its visits are those runs, and the new run is taken as one more."

@@ -32,7 +32,8 @@ const MOST_ITERATIONS: u64 = 1 << 36;
 /// Waits of seconds in a full run are cut to [`FEWEST_ROUNDS`] beyond this.
 const LONGEST_CELL: Duration = Duration::from_secs(60);
 
-/// Runs what `request` asks for and tells `tell` how it goes.
+/// Runs what `request` asks for and tells `tell` how it goes; before a cell is
+/// set up and before each round, `wait` returns when it may begin.
 ///
 /// # Errors
 /// Data that cannot be written. A model that fails is no error: its cell says so.
@@ -41,6 +42,7 @@ pub(super) fn run(
     request: &Request,
     python: Option<&Interpreter>,
     tell: &mut dyn FnMut(Event) -> io::Result<()>,
+    wait: &mut dyn FnMut(),
 ) -> io::Result<()> {
     tell(Event::Plan(plan(suite, python.is_some())))?;
     if request.plan_only {
@@ -58,7 +60,7 @@ pub(super) fn run(
             }
             let start = Instant::now();
             tell(Event::Began(cell.clone()))?;
-            let measured = sampler.measure(parameter, tell)?;
+            let measured = sampler.measure(parameter, tell, wait)?;
             // Only now is the last run's data replaced: an interruption leaves
             // either all of a cell or none.
             suite.record(place).write(&request.root, INTERLEAVED)?;
@@ -176,7 +178,9 @@ impl<'a> Sampler<'a> {
         &mut self,
         parameter: u64,
         tell: &mut dyn FnMut(Event) -> io::Result<()>,
+        wait: &mut dyn FnMut(),
     ) -> io::Result<Measured<'a>> {
+        wait();
         let mut visited = Vec::new();
         let mut no_time = Vec::new();
         for model in self.models() {
@@ -186,7 +190,9 @@ impl<'a> Sampler<'a> {
             }
         }
         let rounds = rounds(self.request.rounds, &visited);
+        tell(Event::Round { share: 0.0 })?;
         for round in 0..rounds {
+            wait();
             let mut failed = Vec::new();
             for place in order(round, visited.len()) {
                 let Visited { run, iterations, times, .. } = &mut visited[place];

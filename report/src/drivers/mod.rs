@@ -11,6 +11,7 @@ use std::io::{self, BufRead, BufReader, Read, Write};
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::process::ExitCode;
+use std::sync::mpsc::{self, Receiver};
 use std::thread;
 
 use nix::unistd::dup2_stdin;
@@ -18,6 +19,7 @@ use nix::unistd::dup2_stdin;
 use crate::protocol::Interpreter;
 use crate::protocol::{Event, FLAG, Request};
 use crate::suite::{Scale, Suite};
+use crate::work;
 
 /// Runs a suite as the command line asks; a bench's `main` is this call, after
 /// the worker entry where other processes are involved.
@@ -49,7 +51,10 @@ fn sample(suite: fn(Scale) -> Suite, python: Option<&Interpreter>) -> io::Result
     let mut line = String::new();
     lines.read_line(&mut line)?;
     let request: Request = serde_json::from_str(&line)?;
-    end_with_the_command(lines);
+    let turns = listen(lines);
+    if let Some(rate) = request.steps_per_microsecond {
+        work::calibrate(rate);
+    }
 
     let scale = if request.full { Scale::Full } else { Scale::Quick };
     let mut tell = |event: Event| {
@@ -57,7 +62,13 @@ fn sample(suite: fn(Scale) -> Suite, python: Option<&Interpreter>) -> io::Result
         line.push(b'\n');
         socket.write_all(&line)
     };
-    interleaved::run(&suite(scale), &request, python, &mut tell)
+    let mut wait = || {
+        if request.in_turn {
+            // The listener ends the process before it lets go of its end.
+            let _ = turns.recv();
+        }
+    };
+    interleaved::run(&suite(scale), &request, python, &mut tell, &mut wait)
         .or_else(|e| tell(Event::GaveUp(e.to_string())))
 }
 
@@ -69,12 +80,17 @@ fn take_stdin() -> io::Result<UnixStream> {
     Ok(socket)
 }
 
-/// Ends this process when the command does. Workers and Python peers see their
-/// own pipes close then, and end too.
-fn end_with_the_command(mut lifeline: BufReader<UnixStream>) {
+/// Hands on the turns that the command gives, a byte each, and ends this process
+/// when the command does. Workers and Python peers see their own pipes close
+/// then, and end too.
+fn listen(mut lifeline: BufReader<UnixStream>) -> Receiver<()> {
+    let (give, turns) = mpsc::channel();
     thread::spawn(move || {
-        // Nothing more is ever sent: the read returns at the end of the command.
-        let _ = lifeline.read(&mut [0]);
+        while matches!(lifeline.read(&mut [0]), Ok(1)) {
+            // Nobody takes turns any more once all is measured.
+            let _ = give.send(());
+        }
         std::process::exit(130);
     });
+    turns
 }

@@ -50,6 +50,11 @@ pub fn reference(history: &History, last: usize) -> Set {
     }
     let latest = &alike[alike.len().saturating_sub(last.max(1))..];
     let Pooled { rows, runs, passed } = pool(latest);
+    // Sides of a pair correspond run by run, which a figure left out would shift.
+    let pair = latest.first().and_then(|run| run.pair.clone());
+    if latest.iter().all(|run| run.pair == pair) && passed.is_none() {
+        set.pair = pair;
+    }
     set.problems.extend(passed.notes(path));
     let mut quantiles = HashMap::new();
     for row in rows {
@@ -65,6 +70,11 @@ pub fn reference(history: &History, last: usize) -> Set {
     let file = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
     let machine = newest.map(|machine| format!(", {}", machine.short())).unwrap_or_default();
     set.label = match runs {
+        // What differs between the sides of a pair is the commit, not the machine.
+        n if set.pair.is_some() => {
+            let commit = newest.map(|machine| format!(" of {}", machine.commit));
+            format!("{file} (median of {n} passes{})", commit.unwrap_or_default())
+        }
         0 | 1 => format!("{file} (the last run{machine})"),
         n => format!("{file} (median of {n} runs{machine})"),
     };
@@ -90,6 +100,10 @@ struct PassedOver {
 }
 
 impl PassedOver {
+    fn is_none(&self) -> bool {
+        self.repeated + self.small + self.different == 0
+    }
+
     fn notes(&self, path: &Path) -> Vec<Problem> {
         let Self { repeated, small, different } = *self;
         let told = [

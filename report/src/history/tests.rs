@@ -34,6 +34,7 @@ fn set(nanoseconds: f64) -> Set {
     };
     Set {
         visits_are_runs: false,
+        pair: None,
         label: "new".into(),
         machine: Some(machine("cpu", "abc")),
         benchmarks: vec![benchmark],
@@ -329,4 +330,25 @@ proptest! {
             prop_assert_eq!(benchmark.flaw(), None);
         }
     }
+}
+
+/// Passes of a pair correspond run by run: what shifts them is no pair.
+#[test]
+fn a_pair_is_one_only_if_every_figure_counts() {
+    let (_directory, path) = file();
+    let pass = |nanoseconds| Set { pair: Some("a pair".into()), ..set(nanoseconds) };
+    for nanoseconds in [10.0, 13.0, 11.0] {
+        append(&path, &pass(nanoseconds)).expect("appended");
+    }
+    let pair = |last| reference(&read(&path).expect("a history"), last).pair;
+    assert_eq!(pair(10).as_deref(), Some("a pair"));
+    append(&path, &set(12.0)).expect("appended");
+    assert_eq!(pair(10), None);
+    assert_eq!(pair(1), None);
+    append(&path, &pass(14.0)).expect("appended");
+    assert_eq!(pair(1).as_deref(), Some("a pair"));
+    let mut quick = pass(15.0);
+    quick.benchmarks[0].sample = Sample { iterations: vec![1.0, 2.0], times: vec![15.0, 30.0] };
+    append(&path, &quick).expect("appended");
+    assert_eq!(pair(2), None);
 }

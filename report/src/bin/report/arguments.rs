@@ -61,6 +61,9 @@ pub(crate) enum Command {
     History(HistoryArgs),
     /// Measure this workspace's topics, then write the report
     Run(RunArgs),
+    /// Measure this checkout and another in turn, and say what moved
+    #[command(after_help = PAIRS)]
+    Pair(PairArgs),
     /// Write the report of what is measured already
     Render(RenderArgs),
 }
@@ -69,6 +72,12 @@ const MARKERS: &str = "\
 A marker holds the command whose output stands below it:
   <!-- report: table --group threads/sin -->
   <!-- /report -->";
+
+const PAIRS: &str = "\
+The other checkout is the reference. For CI, with the branch that a change goes to:
+  git worktree add ../base origin/main
+  report pair ../base --fail-above 5%
+Its passes are kept in target/report/pair, for `report diff base.jsonl head.jsonl`.";
 
 /// Which benchmarks.
 #[derive(Args, Default)]
@@ -323,6 +332,33 @@ pub(crate) struct HistoryArgs {
     /// Exit with 2 if anything could not be read
     #[arg(long)]
     pub(crate) strict: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct PairArgs {
+    /// The other checkout's directory
+    #[arg(value_name = "CHECKOUT")]
+    pub(crate) other: PathBuf,
+    /// Only this topic (may be given several times)
+    #[arg(long = "topic", value_name = "TOPIC")]
+    pub(crate) topics: Vec<String>,
+    /// Only cells whose topic/workload/parameter matches
+    #[arg(long, value_name = "REGEX")]
+    pub(crate) filter: Option<Regex>,
+    /// How often two fresh processes measure all of it
+    #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u16).range(3..))]
+    pub(crate) passes: u16,
+    /// Rounds of each cell in a pass
+    #[arg(long, value_name = "N", default_value_t = 7, value_parser = clap::value_parser!(u16).range(3..))]
+    pub(crate) rounds: u16,
+    /// Milliseconds that a visit of a model lasts, if one iteration is not longer
+    #[arg(long, value_name = "MS", default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) visit: u16,
+    /// Fail on a row that is slower by more than this with its whole interval, such as 5%
+    #[arg(long, value_name = "PERCENT", value_parser = percent)]
+    pub(crate) fail_above: Option<f64>,
+    #[command(flatten)]
+    pub(crate) output: Output,
 }
 
 #[derive(Args, Default)]

@@ -20,6 +20,7 @@ fn main() -> ExitCode {
         Some(Command::Snapshot(arguments)) => commands::snapshot(&arguments),
         Some(Command::History(arguments)) => commands::history(&arguments),
         Some(Command::Doctor(arguments)) => commands::doctor(&arguments),
+        Some(Command::Pair(arguments)) => pages::pair(&arguments),
         Some(Command::Run(arguments)) => commands::run(&arguments),
         Some(Command::Render(arguments)) => commands::render(&arguments),
     };

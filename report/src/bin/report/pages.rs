@@ -3,17 +3,23 @@
 use std::fs;
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::Parser;
 use report::benchmark::{Set, Trouble};
 use report::diff::{self, Diff};
 use report::document::{Block, Document, html, markdown, terminal};
 use report::error::Error;
+use report::history;
 use report::inject::{self, Injected};
+use report::pair::{self, Measured};
 use report::pivot::{self, Pivot};
 use report::source;
+use report::topics::Workspace;
 
-use crate::arguments::{Cli, Command, DiffArgs, Format, InjectArgs, Output, Selection, TableArgs};
+use crate::arguments::{
+    Cli, Command, DiffArgs, Format, InjectArgs, Output, PairArgs, Selection, TableArgs,
+};
 
 /// What is to be written, and what its exit code depends on.
 struct Page {
@@ -139,6 +145,31 @@ pub(crate) fn table(arguments: &TableArgs) -> Result<ExitCode, Error> {
 
 pub(crate) fn diff(arguments: &DiffArgs) -> Result<ExitCode, Error> {
     told(&Page::diff(arguments)?, &arguments.output)
+}
+
+/// Measures two checkouts in turn, then compares their passes.
+pub(crate) fn pair(arguments: &PairArgs) -> Result<ExitCode, Error> {
+    let passes = arguments.passes.into();
+    let options = pair::Options {
+        topics: arguments.topics.clone(),
+        filter: arguments.filter.clone(),
+        passes,
+        rounds: arguments.rounds.into(),
+        visit: Duration::from_millis(arguments.visit.into()),
+    };
+    let Measured { histories, failures, notes } =
+        pair::measure(&Workspace::find()?, &arguments.other, &options)?;
+    let sets: Vec<Set> = histories
+        .iter()
+        .map(|path| Ok(history::reference(&history::read(path)?, passes)))
+        .collect::<Result<_, Error>>()?;
+    let options = diff::Options { fail_above: arguments.fail_above, ..diff::Options::default() };
+    let page = Page::of(&sets, Content::Diff(Box::new(diff::compare(&sets, &options)?)));
+    for line in notes.iter().chain(&failures) {
+        eprintln!("report: {line}");
+    }
+    let code = told(&page, &arguments.output)?;
+    Ok(if failures.is_empty() { code } else { ExitCode::FAILURE })
 }
 
 /// Writes a page where it was asked for, and says what its exit code means.

@@ -64,13 +64,15 @@ fn sample(root: &std::path::Path, done: Vec<CellId>) -> Vec<Event> {
         visit: Duration::from_millis(1),
         root: root.into(),
         done,
+        in_turn: false,
+        steps_per_microsecond: None,
     };
     let mut events = Vec::new();
-    run(&suite(), &request, None, &mut |event| {
+    let mut tell = |event| {
         events.push(event);
         Ok(())
-    })
-    .expect("the directory can be written");
+    };
+    run(&suite(), &request, None, &mut tell, &mut || {}).expect("the directory can be written");
     events
 }
 
@@ -147,8 +149,10 @@ fn ten_runs_of_equal_models() {
             visit: Duration::from_millis(20),
             root: root.path().into(),
             done: Vec::new(),
+            in_turn: false,
+            steps_per_microsecond: None,
         };
-        run(&equals(), &request, None, &mut |_| Ok(())).expect("it can be written");
+        run(&equals(), &request, None, &mut |_| Ok(()), &mut || {}).expect("it can be written");
         for workload in ["busy", "squares", "spawn"] {
             let times = |model: &str| {
                 let (group, function) = (format!("equals/{workload}"), model.to_owned());

@@ -1,0 +1,375 @@
+//! `report pair`: two checkouts of this workspace, visited in turn.
+//!
+//! Two runs that follow each other tell of the program and of everything that
+//! changed meanwhile: on a shared machine unchanged benches of this workspace
+//! were several percent apart, and no statistics of two such runs can see a
+//! change of ten. So the two builds are measured at once. Their benches live side
+//! by side, and each round of a cell is visited in one, then in the other, in the
+//! order AB BA: what slows the machine for longer than a round slows both.
+//! Meanwhile the other waits, so that they never share a core. (Paired
+//! benchmarking: D. Bazhenov's tango does it within a process.) Calibrated work
+//! is calibrated once for all, so that both do the same.
+//!
+//! What a process fixes at its start for as long as it lives (where the loader
+//! puts code and stack, which pages it gets) is the same in all its rounds. So
+//! there are several *passes*, each with two fresh processes, and a pass counts
+//! once, as a pair of figures: the process is the unit of repetition (Kalibera
+//! and Jones, "Rigorous benchmarking in reasonable time", ISMM 2013). Passes are
+//! appended to two [histories](crate::history) that know of each other, and
+//! [`diff`](crate::diff) judges each row by how far its ratios lie apart from
+//! pass to pass.
+//!
+//! What is left is what differs between the builds but not between passes: where
+//! the linker put the code. A row may be slower for that alone.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use regex::Regex;
+
+use crate::atomic;
+use crate::bench_process::{BenchProcess, Next};
+use crate::description::Failure;
+use crate::error::Error;
+use crate::history;
+use crate::interrupt::{self, is_interrupted, stop_if_interrupted};
+use crate::layout::{self, INTERLEAVED};
+use crate::machine::Machine;
+use crate::protocol::{Event, Request};
+use crate::record::{CellId, Outcome};
+use crate::run::{SILENCE, plan};
+use crate::topics::{Topic, Workspace};
+use crate::work;
+
+/// The fewest passes that show how far they lie apart.
+pub const FEWEST_PASSES: usize = 3;
+
+/// What to measure, and how thoroughly.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The topics, by name; none means all that both have.
+    pub topics: Vec<String>,
+    /// Only cells whose topic/workload/parameter matches.
+    pub filter: Option<Regex>,
+    /// How often two fresh processes measure all cells.
+    pub passes: usize,
+    /// Rounds of each cell in a pass.
+    pub rounds: usize,
+    /// How long a visit of a model lasts, if one iteration does not last longer.
+    pub visit: Duration,
+}
+
+/// What was measured.
+#[derive(Clone, Debug)]
+pub struct Measured {
+    /// The history of the other checkout's passes, and that of this one's.
+    pub histories: [PathBuf; 2],
+    /// A line for each model that has no time because it was wrong or failed.
+    pub failures: Vec<String>,
+    /// A line for what only one of the two has.
+    pub notes: Vec<String>,
+}
+
+/// One of the two checkouts.
+struct Side {
+    name: &'static str,
+    topics: Vec<Topic>,
+    executables: Vec<PathBuf>,
+    machine: Machine,
+    /// Where its benches write in a pass.
+    root: PathBuf,
+    history: PathBuf,
+}
+
+/// A topic that both have, and the cells that are measured.
+struct Share {
+    /// Its place among the topics of each side.
+    place: usize,
+    name: String,
+    /// What only one side has, or the filter leaves out.
+    passed_over: [Vec<CellId>; 2],
+    cells: Vec<CellId>,
+}
+
+/// Measures this workspace beside another checkout of it. Progress goes to
+/// standard error.
+///
+/// Costs passes times rounds times visits for each model, twice; the benches of
+/// both are built first.
+///
+/// # Errors
+/// [`Error::Usage`] for options that leave nothing to measure, and for a
+/// directory that is this very workspace; see [`Error`] for the rest. After
+/// Ctrl-C nothing is left running, and the passes that are whole are kept.
+pub fn measure(workspace: &Workspace, other: &Path, options: &Options) -> Result<Measured, Error> {
+    if options.passes < FEWEST_PASSES {
+        return Err(Error::Usage(format!(
+            "{} passes cannot show how far they lie apart: {FEWEST_PASSES} can",
+            options.passes
+        )));
+    }
+    let mut other = Workspace::at(other)?;
+    if is_same(&other.root, &workspace.root)? {
+        return Err(Error::Usage(format!(
+            "{} is this very workspace: name another checkout of it (`git worktree add` makes one)",
+            other.root.display()
+        )));
+    }
+    if other.target == workspace.target {
+        // As with CARGO_TARGET_DIR: one's executables would replace the other's.
+        other.target = workspace.target.join("pair");
+    }
+    interrupt::watch();
+    let home = workspace.report().join("pair");
+    forget(&home)?;
+    fs::create_dir_all(&home).map_err(|e| atomic::at(&home, &e))?;
+    let (topics, mut notes) = common_topics(workspace, &other, &options.topics)?;
+    let sides = [
+        Side::build("base", &other, &topics, &home)?,
+        Side::build("head", workspace, &topics, &home)?,
+    ];
+    let rate = work::steps_per_microsecond();
+    let request = |side: &Side, passed_over: &[CellId]| Request {
+        plan_only: false,
+        full: false,
+        run: side.name.into(),
+        rounds: options.rounds,
+        visit: options.visit,
+        root: side.root.clone(),
+        done: passed_over.to_vec(),
+        in_turn: true,
+        steps_per_microsecond: Some(rate),
+    };
+    let mut shares = Vec::new();
+    for (place, name) in topics.iter().enumerate() {
+        let plans = sides.each_ref().map(|side| {
+            let request = Request { plan_only: true, ..request(side, &[]) };
+            let log = side.log(name);
+            plan(&side.topics[place], &side.executables[place], &request, None, &log)
+        });
+        let [base, head] = plans;
+        shares.push(Share::of(place, name, [base?, head?], options.filter.as_ref(), &mut notes));
+    }
+    let cells: usize = shares.iter().map(|share| share.cells.len()).sum();
+    if cells == 0 {
+        return Err(Error::Usage("the two have no cell in common that was asked for".into()));
+    }
+    let mut failures = Vec::new();
+    let pair = jiff::Timestamp::now().to_string();
+    for pass in 1..=options.passes {
+        let started = Instant::now();
+        for side in &sides {
+            forget(&side.root)?;
+        }
+        for share in &shares {
+            let requests = [0, 1].map(|which| request(&sides[which], &share.passed_over[which]));
+            // The first to begin is not always the same.
+            let measured = visit_in_turn(&sides, share, &requests, pass, &mut failures);
+            if is_interrupted() {
+                // Whatever failed, failed because of the interruption.
+                let histories = sides.each_ref().map(|side| side.history.clone());
+                let (done, passes) = (pass - 1, options.passes);
+                return Err(Error::PairInterrupted { done, passes, histories });
+            }
+            measured?;
+        }
+        for side in &sides {
+            side.keep(&pair, pass)?;
+        }
+        let seconds = started.elapsed().as_secs_f64();
+        eprintln!("pass {pass} of {}: {cells} cells of each in {seconds:.1} s", options.passes);
+    }
+    failures.sort_unstable();
+    failures.dedup();
+    let histories = sides.map(|side| side.history);
+    Ok(Measured { histories, failures, notes })
+}
+
+impl Side {
+    fn build(
+        name: &'static str,
+        workspace: &Workspace,
+        topics: &[String],
+        home: &Path,
+    ) -> Result<Self, Error> {
+        let topics = workspace.select(topics)?;
+        stop_if_interrupted()?;
+        let executables = workspace.build(&topics)?;
+        Ok(Self {
+            name,
+            topics,
+            executables,
+            machine: Machine::describe_at(&workspace.root),
+            root: home.join(name),
+            history: home.join(format!("{name}.jsonl")),
+        })
+    }
+
+    fn log(&self, topic: &str) -> PathBuf {
+        self.root.with_file_name(format!("{}-{topic}.log", self.name))
+    }
+
+    /// Appends what a pass measured to the history.
+    fn keep(&self, pair: &str, pass: usize) -> Result<(), Error> {
+        let Some(mut set) = layout::read_sets(&self.root, &[INTERLEAVED])?.pop() else {
+            return Err(Error::NothingMeasured(self.root.clone()));
+        };
+        set.label = format!("{}, pass {pass}", self.name);
+        set.machine = Some(self.machine.clone());
+        set.pair = Some(pair.to_owned());
+        history::append(&self.history, &set)
+    }
+}
+
+impl Share {
+    fn of(
+        place: usize,
+        name: &str,
+        plans: [Vec<(CellId, usize)>; 2],
+        filter: Option<&Regex>,
+        notes: &mut Vec<String>,
+    ) -> Self {
+        let [base, head] =
+            plans.map(|plan| -> Vec<CellId> { plan.into_iter().map(|(cell, _)| cell).collect() });
+        let told = |cell: &CellId| format!("{name}/{}/{}", cell.workload, cell.parameter);
+        for (cells, others, whose) in
+            [(&base, &head, "the other checkout"), (&head, &base, "this one")]
+        {
+            let alone = cells.iter().filter(|cell| !others.contains(cell));
+            notes.extend(alone.map(|cell| format!("{} is only in {whose}", told(cell))));
+        }
+        let is_asked = |cell: &CellId| filter.is_none_or(|filter| filter.is_match(&told(cell)));
+        let cells: Vec<CellId> =
+            base.iter().filter(|cell| head.contains(cell) && is_asked(cell)).cloned().collect();
+        let passed_over =
+            [base, head].map(|all| all.into_iter().filter(|cell| !cells.contains(cell)).collect());
+        Self { place, name: name.to_owned(), passed_over, cells }
+    }
+}
+
+/// One pass over a topic: both benches side by side, a turn each.
+fn visit_in_turn(
+    sides: &[Side; 2],
+    share: &Share,
+    requests: &[Request; 2],
+    pass: usize,
+    failures: &mut Vec<String>,
+) -> Result<(), Error> {
+    if share.cells.is_empty() {
+        return Ok(());
+    }
+    let start = |which: usize| {
+        let side = &sides[which];
+        let (topic, executable) = (&side.topics[share.place], &side.executables[share.place]);
+        BenchProcess::start(topic, executable, &requests[which], None, side.log(&share.name))
+    };
+    let mut benches = Benches([start(0)?, start(1)?]);
+    let mut turn = pass;
+    for cell in &share.cells {
+        let mut done = [false; 2];
+        while done != [true; 2] {
+            // AB BA, begun by the one or the other from pass to pass.
+            let order = if turn.is_multiple_of(2) { [0, 1] } else { [1, 0] };
+            turn += 1;
+            for which in order {
+                if done[which] {
+                    continue;
+                }
+                let told = |failure: &Failure, model: &str| {
+                    format!(
+                        "{}: {}/{} {}: {model} {failure}",
+                        sides[which].name, share.name, cell.workload, cell.parameter
+                    )
+                };
+                let bench = &mut benches.0[which];
+                bench.give_turn();
+                done[which] = finish_turn(bench, |model, failure| {
+                    failures.push(told(failure, model));
+                })?;
+            }
+        }
+    }
+    benches.0.iter_mut().try_for_each(wait_for_end)
+}
+
+/// Waits until a turn is over; returns whether the cell is done.
+fn finish_turn(
+    bench: &mut BenchProcess,
+    mut failed: impl FnMut(&str, &Failure),
+) -> Result<bool, Error> {
+    let mut heard = Instant::now();
+    loop {
+        stop_if_interrupted()?;
+        match bench.next()? {
+            Next::Quiet if heard.elapsed() > SILENCE => return Err(bench.is_silent(SILENCE)),
+            Next::Quiet => continue,
+            // After the last round a bench writes, and its turn ends with that.
+            Next::Event(Event::Round { share }) if share < 1.0 => return Ok(false),
+            Next::Event(Event::Done(..)) => return Ok(true),
+            Next::Event(Event::NoTime { model, outcome: Outcome::Failure(failure) }) => {
+                if !matches!(failure, Failure::Refused(_)) {
+                    failed(&model, &failure);
+                }
+            }
+            Next::Event(_) => {}
+            Next::Ended => return Err(bench.ended_early()),
+        }
+        heard = Instant::now();
+    }
+}
+
+fn wait_for_end(bench: &mut BenchProcess) -> Result<(), Error> {
+    loop {
+        stop_if_interrupted()?;
+        if matches!(bench.next()?, Next::Ended) {
+            return Ok(());
+        }
+    }
+}
+
+/// Two benches; dropping them ends both.
+struct Benches([BenchProcess; 2]);
+
+impl Drop for Benches {
+    fn drop(&mut self) {
+        self.0.iter().for_each(BenchProcess::hang_up);
+    }
+}
+
+/// The topics that both have, and a note for those of one alone.
+fn common_topics(
+    here: &Workspace,
+    there: &Workspace,
+    asked: &[String],
+) -> Result<(Vec<String>, Vec<String>), Error> {
+    let is_in =
+        |workspace: &Workspace, name: &str| workspace.topics.iter().any(|topic| topic.name == name);
+    let (both, alone): (Vec<_>, Vec<_>) = here
+        .select(asked)?
+        .into_iter()
+        .map(|topic| topic.name)
+        .partition(|name| is_in(there, name));
+    if both.is_empty() {
+        return Err(Error::Usage(format!(
+            "{} has none of the topics {}",
+            there.root.display(),
+            alone.join(", ")
+        )));
+    }
+    let notes = alone.into_iter().map(|name| format!("the topic {name} is only in this checkout"));
+    Ok((both, notes.collect()))
+}
+
+fn is_same(a: &Path, b: &Path) -> Result<bool, Error> {
+    let whole = |path: &Path| fs::canonicalize(path).map_err(|e| atomic::at(path, &e));
+    Ok(whole(a)? == whole(b)?)
+}
+
+fn forget(directory: &Path) -> Result<(), Error> {
+    match fs::remove_dir_all(directory) {
+        Err(e) if e.kind() != io::ErrorKind::NotFound => Err(atomic::at(directory, &e)),
+        _ => Ok(()),
+    }
+}
