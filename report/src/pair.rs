@@ -22,7 +22,10 @@
 //! What is left is what differs between the builds but not between passes: where
 //! the linker put the code. A row may be slower for that alone.
 
+mod visits;
+
 use std::fs;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -30,16 +33,14 @@ use std::time::{Duration, Instant};
 use regex::Regex;
 
 use crate::atomic;
-use crate::bench_process::{BenchProcess, Next};
-use crate::description::Failure;
 use crate::error::Error;
 use crate::history;
 use crate::interrupt::{self, is_interrupted, stop_if_interrupted};
 use crate::layout::{self, INTERLEAVED};
 use crate::machine::Machine;
-use crate::protocol::{Event, Request};
-use crate::record::{CellId, Outcome};
-use crate::run::{SILENCE, plan};
+use crate::protocol::Request;
+use crate::record::CellId;
+use crate::run::plan;
 use crate::topics::{Topic, Workspace};
 use crate::work;
 
@@ -119,7 +120,10 @@ pub fn measure(workspace: &Workspace, other: &Path, options: &Options) -> Result
     }
     if other.target == workspace.target {
         // As with CARGO_TARGET_DIR: one's executables would replace the other's.
-        other.target = workspace.target.join("pair");
+        // To cargo all checkouts of a workspace are one, and it builds only what
+        // is newer than what is built: each has a directory of its own, or an
+        // older one would be measured by the executables of another.
+        other.target = workspace.target.join("pair").join(name_of(&other.root)?);
     }
     interrupt::watch();
     let home = workspace.report().join("pair");
@@ -166,7 +170,7 @@ pub fn measure(workspace: &Workspace, other: &Path, options: &Options) -> Result
         for share in &shares {
             let requests = [0, 1].map(|which| request(&sides[which], &share.passed_over[which]));
             // The first to begin is not always the same.
-            let measured = visit_in_turn(&sides, share, &requests, pass, &mut failures);
+            let measured = visits::visit_in_turn(&sides, share, &requests, pass, &mut failures);
             if is_interrupted() {
                 // Whatever failed, failed because of the interruption.
                 let histories = sides.each_ref().map(|side| side.history.clone());
@@ -249,95 +253,6 @@ impl Share {
     }
 }
 
-/// One pass over a topic: both benches side by side, a turn each.
-fn visit_in_turn(
-    sides: &[Side; 2],
-    share: &Share,
-    requests: &[Request; 2],
-    pass: usize,
-    failures: &mut Vec<String>,
-) -> Result<(), Error> {
-    if share.cells.is_empty() {
-        return Ok(());
-    }
-    let start = |which: usize| {
-        let side = &sides[which];
-        let (topic, executable) = (&side.topics[share.place], &side.executables[share.place]);
-        BenchProcess::start(topic, executable, &requests[which], None, side.log(&share.name))
-    };
-    let mut benches = Benches([start(0)?, start(1)?]);
-    let mut turn = pass;
-    for cell in &share.cells {
-        let mut done = [false; 2];
-        while done != [true; 2] {
-            // AB BA, begun by the one or the other from pass to pass.
-            let order = if turn.is_multiple_of(2) { [0, 1] } else { [1, 0] };
-            turn += 1;
-            for which in order {
-                if done[which] {
-                    continue;
-                }
-                let told = |failure: &Failure, model: &str| {
-                    format!(
-                        "{}: {}/{} {}: {model} {failure}",
-                        sides[which].name, share.name, cell.workload, cell.parameter
-                    )
-                };
-                let bench = &mut benches.0[which];
-                bench.give_turn();
-                done[which] = finish_turn(bench, |model, failure| {
-                    failures.push(told(failure, model));
-                })?;
-            }
-        }
-    }
-    benches.0.iter_mut().try_for_each(wait_for_end)
-}
-
-/// Waits until a turn is over; returns whether the cell is done.
-fn finish_turn(
-    bench: &mut BenchProcess,
-    mut failed: impl FnMut(&str, &Failure),
-) -> Result<bool, Error> {
-    let mut heard = Instant::now();
-    loop {
-        stop_if_interrupted()?;
-        match bench.next()? {
-            Next::Quiet if heard.elapsed() > SILENCE => return Err(bench.is_silent(SILENCE)),
-            Next::Quiet => continue,
-            // After the last round a bench writes, and its turn ends with that.
-            Next::Event(Event::Round { share }) if share < 1.0 => return Ok(false),
-            Next::Event(Event::Done(..)) => return Ok(true),
-            Next::Event(Event::NoTime { model, outcome: Outcome::Failure(failure) }) => {
-                if !matches!(failure, Failure::Refused(_)) {
-                    failed(&model, &failure);
-                }
-            }
-            Next::Event(_) => {}
-            Next::Ended => return Err(bench.ended_early()),
-        }
-        heard = Instant::now();
-    }
-}
-
-fn wait_for_end(bench: &mut BenchProcess) -> Result<(), Error> {
-    loop {
-        stop_if_interrupted()?;
-        if matches!(bench.next()?, Next::Ended) {
-            return Ok(());
-        }
-    }
-}
-
-/// Two benches; dropping them ends both.
-struct Benches([BenchProcess; 2]);
-
-impl Drop for Benches {
-    fn drop(&mut self) {
-        self.0.iter().for_each(BenchProcess::hang_up);
-    }
-}
-
 /// The topics that both have, and a note for those of one alone.
 fn common_topics(
     here: &Workspace,
@@ -365,6 +280,13 @@ fn common_topics(
 fn is_same(a: &Path, b: &Path) -> Result<bool, Error> {
     let whole = |path: &Path| fs::canonicalize(path).map_err(|e| atomic::at(path, &e));
     Ok(whole(a)? == whole(b)?)
+}
+
+/// A name for the checkout in this directory, which no other checkout has.
+fn name_of(root: &Path) -> Result<String, Error> {
+    let mut hasher = DefaultHasher::new();
+    fs::canonicalize(root).map_err(|e| atomic::at(root, &e))?.hash(&mut hasher);
+    Ok(format!("{:016x}", hasher.finish()))
 }
 
 fn forget(directory: &Path) -> Result<(), Error> {
