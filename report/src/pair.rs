@@ -127,13 +127,34 @@ pub fn measure(workspace: &Workspace, other: &Path, options: &Options) -> Result
     }
     interrupt::watch();
     let home = workspace.report().join("pair");
-    forget(&home)?;
-    fs::create_dir_all(&home).map_err(|e| atomic::at(&home, &e))?;
-    let (topics, mut notes) = common_topics(workspace, &other, &options.topics)?;
+    let mut done = 0;
+    measure_passes(workspace, &other, &home, options, &mut done).map_err(|e| {
+        if is_interrupted() {
+            // Whatever failed, cargo too, failed because of the interruption.
+            let histories = ["base", "head"].map(|name| history_of(name, &home));
+            Error::PairInterrupted { done, passes: options.passes, histories }
+        } else {
+            e
+        }
+    })
+}
+
+/// Counts in `done` the passes that are whole.
+fn measure_passes(
+    workspace: &Workspace,
+    other: &Workspace,
+    home: &Path,
+    options: &Options,
+    done: &mut usize,
+) -> Result<Measured, Error> {
+    let (topics, mut notes) = common_topics(workspace, other, &options.topics)?;
     let sides = [
-        Side::build("base", &other, &topics, &home)?,
-        Side::build("head", workspace, &topics, &home)?,
+        Side::build("base", other, &topics, home)?,
+        Side::build("head", workspace, &topics, home)?,
     ];
+    // Only now: what does not build leaves the passes of the last pair.
+    forget(home)?;
+    fs::create_dir_all(home).map_err(|e| atomic::at(home, &e))?;
     let rate = work::steps_per_microsecond();
     let request = |side: &Side, passed_over: &[CellId]| Request {
         plan_only: false,
@@ -170,23 +191,15 @@ pub fn measure(workspace: &Workspace, other: &Path, options: &Options) -> Result
         for share in &shares {
             let requests = [0, 1].map(|which| request(&sides[which], &share.passed_over[which]));
             // The first to begin is not always the same.
-            let measured = visits::visit_in_turn(&sides, share, &requests, pass, &mut failures);
-            if is_interrupted() {
-                // Whatever failed, failed because of the interruption.
-                let histories = sides.each_ref().map(|side| side.history.clone());
-                let (done, passes) = (pass - 1, options.passes);
-                return Err(Error::PairInterrupted { done, passes, histories });
-            }
-            measured?;
+            visits::visit_in_turn(&sides, share, &requests, pass, &mut failures)?;
         }
         for side in &sides {
             side.keep(&pair, pass)?;
         }
+        *done = pass;
         let seconds = started.elapsed().as_secs_f64();
         eprintln!("pass {pass} of {}: {cells} cells of each in {seconds:.1} s", options.passes);
     }
-    failures.sort_unstable();
-    failures.dedup();
     let histories = sides.map(|side| side.history);
     Ok(Measured { histories, failures, notes })
 }
@@ -207,7 +220,7 @@ impl Side {
             executables,
             machine: Machine::describe_at(&workspace.root),
             root: home.join(name),
-            history: home.join(format!("{name}.jsonl")),
+            history: history_of(name, home),
         })
     }
 
@@ -218,13 +231,18 @@ impl Side {
     /// Appends what a pass measured to the history.
     fn keep(&self, pair: &str, pass: usize) -> Result<(), Error> {
         let Some(mut set) = layout::read_sets(&self.root, &[INTERLEAVED])?.pop() else {
-            return Err(Error::NothingMeasured(self.root.clone()));
+            return Err(Error::NothingTimed(self.name));
         };
         set.label = format!("{}, pass {pass}", self.name);
         set.machine = Some(self.machine.clone());
         set.pair = Some(pair.to_owned());
         history::append(&self.history, &set)
     }
+}
+
+/// Where the passes of a side are kept.
+fn history_of(side: &str, home: &Path) -> PathBuf {
+    home.join(format!("{side}.jsonl"))
 }
 
 impl Share {
@@ -238,13 +256,13 @@ impl Share {
         let [base, head] =
             plans.map(|plan| -> Vec<CellId> { plan.into_iter().map(|(cell, _)| cell).collect() });
         let told = |cell: &CellId| format!("{name}/{}/{}", cell.workload, cell.parameter);
+        let is_asked = |cell: &CellId| filter.is_none_or(|filter| filter.is_match(&told(cell)));
         for (cells, others, whose) in
             [(&base, &head, "the other checkout"), (&head, &base, "this one")]
         {
-            let alone = cells.iter().filter(|cell| !others.contains(cell));
+            let alone = cells.iter().filter(|cell| !others.contains(cell) && is_asked(cell));
             notes.extend(alone.map(|cell| format!("{} is only in {whose}", told(cell))));
         }
-        let is_asked = |cell: &CellId| filter.is_none_or(|filter| filter.is_match(&told(cell)));
         let cells: Vec<CellId> =
             base.iter().filter(|cell| head.contains(cell) && is_asked(cell)).cloned().collect();
         let passed_over =
@@ -273,7 +291,12 @@ fn common_topics(
             alone.join(", ")
         )));
     }
-    let notes = alone.into_iter().map(|name| format!("the topic {name} is only in this checkout"));
+    let only_in = |names: Vec<String>, whose: &'static str| {
+        names.into_iter().map(move |name| format!("the topic {name} is only in {whose}"))
+    };
+    let theirs = if asked.is_empty() { there.select(asked)? } else { Vec::new() };
+    let theirs = theirs.into_iter().map(|topic| topic.name).filter(|name| !is_in(here, name));
+    let notes = only_in(alone, "this checkout").chain(only_in(theirs.collect(), "the other"));
     Ok((both, notes.collect()))
 }
 

@@ -48,7 +48,13 @@ pub(super) fn visit_in_turn(
                 let bench = &mut benches.0[which];
                 bench.give_turn();
                 done[which] = finish_turn(bench, |model, failure| {
-                    failures.push(told(failure, model));
+                    let line = told(failure, model);
+                    // At once, for what comes later may fail as a whole; once,
+                    // though it fails in each pass.
+                    if !failures.contains(&line) {
+                        eprintln!("{line}");
+                        failures.push(line);
+                    }
                 })?;
             }
         }
@@ -83,10 +89,13 @@ fn finish_turn(
 }
 
 fn wait_for_end(bench: &mut BenchProcess) -> Result<(), Error> {
+    let measured = Instant::now();
     loop {
         stop_if_interrupted()?;
-        if matches!(bench.next()?, Next::Ended) {
-            return Ok(());
+        match bench.next()? {
+            Next::Ended => return Ok(()),
+            _ if measured.elapsed() > SILENCE => return Err(bench.is_silent(SILENCE)),
+            _ => {}
         }
     }
 }
