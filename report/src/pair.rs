@@ -235,7 +235,7 @@ impl Side {
         };
         set.label = format!("{}, pass {pass}", self.name);
         set.machine = Some(self.machine.clone());
-        set.pair = Some(pair.to_owned());
+        set.passes = vec![format!("{pair} {pass}")];
         history::append(&self.history, &set)
     }
 }
