@@ -268,9 +268,10 @@ pub struct Set {
     /// Whether each visit of its samples is a whole run, as in the reference of
     /// a history: they then show how far runs lie apart.
     pub visits_are_runs: bool,
-    /// The pair that these runs are one side of, if each was measured beside one
-    /// of the other side: its runs in the same places.
-    pub pair: Option<String>,
+    /// The passes of [`report pair`](crate::pair) that these runs are, in order, if
+    /// all of them are: the other side calls its runs the same. A sample that has
+    /// a visit for each has them in the same order.
+    pub passes: Vec<String>,
     /// What could be read, in the order of [`sort`](Set::sort).
     pub benchmarks: Vec<Benchmark>,
     /// What could not, and what else is to be said.

@@ -54,6 +54,9 @@ pub enum Error {
         /// Where they are kept.
         histories: [PathBuf; 2],
     },
+    /// Every model of one of the two checkouts failed, each for its own reason.
+    #[error("no model of the {0} has a time, so there is nothing to compare")]
+    NothingTimed(&'static str),
     /// A file or a process that the system would not give.
     #[error(transparent)]
     Io(#[from] io::Error),
@@ -83,12 +86,12 @@ pub enum Error {
 }
 
 impl Error {
-    /// The command's exit code: 130 after Ctrl-C, 1 for a bench that failed, 2
+    /// The command's exit code: 130 after Ctrl-C, 1 for benches that failed, 2
     /// for bad usage or missing data.
     pub fn exit_code(&self) -> u8 {
         match self {
             Error::Interrupted { .. } | Error::PairInterrupted { .. } => 130,
-            Error::Bench { .. } => 1,
+            Error::Bench { .. } | Error::NothingTimed(_) => 1,
             _ => 2,
         }
     }
@@ -119,5 +122,6 @@ fn whole(done: usize, passes: usize, [base, head]: &[PathBuf; 2]) -> String {
     if done < crate::pair::FEWEST_PASSES {
         return format!("{whole}, too few to compare");
     }
-    format!("{whole}: `report diff {} {}` compares them", base.display(), head.display())
+    let (base, head) = (base.display(), head.display());
+    format!("{whole}: `report diff --last {done} {base} {head}` compares them")
 }

@@ -13,7 +13,7 @@
 //! | `schema` | `polyphony.history` |
 //! | `version` | [`VERSION`]; a reader leaves newer lines out, and says so |
 //! | `tool`, `date`, `label`, `machine` | as in a [snapshot](crate::snapshot); the commit is the machine's |
-//! | `pair` | of a pass of [`report pair`](crate::pair), which it is; both its histories have it |
+//! | `pair` | of a pass of [`report pair`](crate::pair), which it is; the run beside it, in the other history, has the same |
 //! | `benchmarks` | a list of [`Point`] |
 //!
 //! Lines are read in the order of their dates, so a file that git has merged
@@ -68,7 +68,7 @@ pub struct Run {
     pub label: String,
     /// The machine and the commit, if they are known.
     pub machine: Option<Machine>,
-    /// The pair that it is one side of, if it was measured beside another run.
+    /// The pass that it is one side of, if it was measured beside another run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pair: Option<String>,
     /// Its figures.
@@ -148,7 +148,10 @@ fn append_at(path: &Path, set: &Set, date: Timestamp) -> Result<(), Error> {
         tool: TOOL.to_owned(),
         label: set.label.clone(),
         machine: set.machine.clone(),
-        pair: set.pair.clone(),
+        pair: match set.passes.as_slice() {
+            [pass] => Some(pass.clone()),
+            _ => None,
+        },
         benchmarks: set.benchmarks.iter().map(point).collect(),
     };
     let line = Line { schema: SCHEMA, version: VERSION, run: &run };

@@ -22,7 +22,10 @@
 //! What is left is what differs between the builds but not between passes: where
 //! the linker put the code. A row may be slower for that alone.
 
+mod visits;
+
 use std::fs;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -30,16 +33,14 @@ use std::time::{Duration, Instant};
 use regex::Regex;
 
 use crate::atomic;
-use crate::bench_process::{BenchProcess, Next};
-use crate::description::Failure;
 use crate::error::Error;
 use crate::history;
 use crate::interrupt::{self, is_interrupted, stop_if_interrupted};
 use crate::layout::{self, INTERLEAVED};
 use crate::machine::Machine;
-use crate::protocol::{Event, Request};
-use crate::record::{CellId, Outcome};
-use crate::run::{SILENCE, plan};
+use crate::protocol::Request;
+use crate::record::CellId;
+use crate::run::plan;
 use crate::topics::{Topic, Workspace};
 use crate::work;
 
@@ -119,17 +120,41 @@ pub fn measure(workspace: &Workspace, other: &Path, options: &Options) -> Result
     }
     if other.target == workspace.target {
         // As with CARGO_TARGET_DIR: one's executables would replace the other's.
-        other.target = workspace.target.join("pair");
+        // To cargo all checkouts of a workspace are one, and it builds only what
+        // is newer than what is built: each has a directory of its own, or an
+        // older one would be measured by the executables of another.
+        other.target = workspace.target.join("pair").join(name_of(&other.root)?);
     }
     interrupt::watch();
     let home = workspace.report().join("pair");
-    forget(&home)?;
-    fs::create_dir_all(&home).map_err(|e| atomic::at(&home, &e))?;
-    let (topics, mut notes) = common_topics(workspace, &other, &options.topics)?;
+    let mut done = 0;
+    measure_passes(workspace, &other, &home, options, &mut done).map_err(|e| {
+        if is_interrupted() {
+            // Whatever failed, cargo too, failed because of the interruption.
+            let histories = ["base", "head"].map(|name| history_of(name, &home));
+            Error::PairInterrupted { done, passes: options.passes, histories }
+        } else {
+            e
+        }
+    })
+}
+
+/// Counts in `done` the passes that are whole.
+fn measure_passes(
+    workspace: &Workspace,
+    other: &Workspace,
+    home: &Path,
+    options: &Options,
+    done: &mut usize,
+) -> Result<Measured, Error> {
+    let (topics, mut notes) = common_topics(workspace, other, &options.topics)?;
     let sides = [
-        Side::build("base", &other, &topics, &home)?,
-        Side::build("head", workspace, &topics, &home)?,
+        Side::build("base", other, &topics, home)?,
+        Side::build("head", workspace, &topics, home)?,
     ];
+    // Only now: what does not build leaves the passes of the last pair.
+    forget(home)?;
+    fs::create_dir_all(home).map_err(|e| atomic::at(home, &e))?;
     let rate = work::steps_per_microsecond();
     let request = |side: &Side, passed_over: &[CellId]| Request {
         plan_only: false,
@@ -166,23 +191,15 @@ pub fn measure(workspace: &Workspace, other: &Path, options: &Options) -> Result
         for share in &shares {
             let requests = [0, 1].map(|which| request(&sides[which], &share.passed_over[which]));
             // The first to begin is not always the same.
-            let measured = visit_in_turn(&sides, share, &requests, pass, &mut failures);
-            if is_interrupted() {
-                // Whatever failed, failed because of the interruption.
-                let histories = sides.each_ref().map(|side| side.history.clone());
-                let (done, passes) = (pass - 1, options.passes);
-                return Err(Error::PairInterrupted { done, passes, histories });
-            }
-            measured?;
+            visits::visit_in_turn(&sides, share, &requests, pass, &mut failures)?;
         }
         for side in &sides {
             side.keep(&pair, pass)?;
         }
+        *done = pass;
         let seconds = started.elapsed().as_secs_f64();
         eprintln!("pass {pass} of {}: {cells} cells of each in {seconds:.1} s", options.passes);
     }
-    failures.sort_unstable();
-    failures.dedup();
     let histories = sides.map(|side| side.history);
     Ok(Measured { histories, failures, notes })
 }
@@ -203,7 +220,7 @@ impl Side {
             executables,
             machine: Machine::describe_at(&workspace.root),
             root: home.join(name),
-            history: home.join(format!("{name}.jsonl")),
+            history: history_of(name, home),
         })
     }
 
@@ -214,13 +231,18 @@ impl Side {
     /// Appends what a pass measured to the history.
     fn keep(&self, pair: &str, pass: usize) -> Result<(), Error> {
         let Some(mut set) = layout::read_sets(&self.root, &[INTERLEAVED])?.pop() else {
-            return Err(Error::NothingMeasured(self.root.clone()));
+            return Err(Error::NothingTimed(self.name));
         };
         set.label = format!("{}, pass {pass}", self.name);
         set.machine = Some(self.machine.clone());
-        set.pair = Some(pair.to_owned());
+        set.passes = vec![format!("{pair} {pass}")];
         history::append(&self.history, &set)
     }
+}
+
+/// Where the passes of a side are kept.
+fn history_of(side: &str, home: &Path) -> PathBuf {
+    home.join(format!("{side}.jsonl"))
 }
 
 impl Share {
@@ -234,107 +256,18 @@ impl Share {
         let [base, head] =
             plans.map(|plan| -> Vec<CellId> { plan.into_iter().map(|(cell, _)| cell).collect() });
         let told = |cell: &CellId| format!("{name}/{}/{}", cell.workload, cell.parameter);
+        let is_asked = |cell: &CellId| filter.is_none_or(|filter| filter.is_match(&told(cell)));
         for (cells, others, whose) in
             [(&base, &head, "the other checkout"), (&head, &base, "this one")]
         {
-            let alone = cells.iter().filter(|cell| !others.contains(cell));
+            let alone = cells.iter().filter(|cell| !others.contains(cell) && is_asked(cell));
             notes.extend(alone.map(|cell| format!("{} is only in {whose}", told(cell))));
         }
-        let is_asked = |cell: &CellId| filter.is_none_or(|filter| filter.is_match(&told(cell)));
         let cells: Vec<CellId> =
             base.iter().filter(|cell| head.contains(cell) && is_asked(cell)).cloned().collect();
         let passed_over =
             [base, head].map(|all| all.into_iter().filter(|cell| !cells.contains(cell)).collect());
         Self { place, name: name.to_owned(), passed_over, cells }
-    }
-}
-
-/// One pass over a topic: both benches side by side, a turn each.
-fn visit_in_turn(
-    sides: &[Side; 2],
-    share: &Share,
-    requests: &[Request; 2],
-    pass: usize,
-    failures: &mut Vec<String>,
-) -> Result<(), Error> {
-    if share.cells.is_empty() {
-        return Ok(());
-    }
-    let start = |which: usize| {
-        let side = &sides[which];
-        let (topic, executable) = (&side.topics[share.place], &side.executables[share.place]);
-        BenchProcess::start(topic, executable, &requests[which], None, side.log(&share.name))
-    };
-    let mut benches = Benches([start(0)?, start(1)?]);
-    let mut turn = pass;
-    for cell in &share.cells {
-        let mut done = [false; 2];
-        while done != [true; 2] {
-            // AB BA, begun by the one or the other from pass to pass.
-            let order = if turn.is_multiple_of(2) { [0, 1] } else { [1, 0] };
-            turn += 1;
-            for which in order {
-                if done[which] {
-                    continue;
-                }
-                let told = |failure: &Failure, model: &str| {
-                    format!(
-                        "{}: {}/{} {}: {model} {failure}",
-                        sides[which].name, share.name, cell.workload, cell.parameter
-                    )
-                };
-                let bench = &mut benches.0[which];
-                bench.give_turn();
-                done[which] = finish_turn(bench, |model, failure| {
-                    failures.push(told(failure, model));
-                })?;
-            }
-        }
-    }
-    benches.0.iter_mut().try_for_each(wait_for_end)
-}
-
-/// Waits until a turn is over; returns whether the cell is done.
-fn finish_turn(
-    bench: &mut BenchProcess,
-    mut failed: impl FnMut(&str, &Failure),
-) -> Result<bool, Error> {
-    let mut heard = Instant::now();
-    loop {
-        stop_if_interrupted()?;
-        match bench.next()? {
-            Next::Quiet if heard.elapsed() > SILENCE => return Err(bench.is_silent(SILENCE)),
-            Next::Quiet => continue,
-            // After the last round a bench writes, and its turn ends with that.
-            Next::Event(Event::Round { share }) if share < 1.0 => return Ok(false),
-            Next::Event(Event::Done(..)) => return Ok(true),
-            Next::Event(Event::NoTime { model, outcome: Outcome::Failure(failure) }) => {
-                if !matches!(failure, Failure::Refused(_)) {
-                    failed(&model, &failure);
-                }
-            }
-            Next::Event(_) => {}
-            Next::Ended => return Err(bench.ended_early()),
-        }
-        heard = Instant::now();
-    }
-}
-
-fn wait_for_end(bench: &mut BenchProcess) -> Result<(), Error> {
-    loop {
-        stop_if_interrupted()?;
-        if matches!(bench.next()?, Next::Ended) {
-            return Ok(());
-        }
-    }
-}
-
-/// Two benches; dropping them ends both.
-struct Benches([BenchProcess; 2]);
-
-impl Drop for Benches {
-    fn drop(&mut self) {
-        self.0.iter().for_each(BenchProcess::hang_up);
     }
 }
 
@@ -358,13 +291,25 @@ fn common_topics(
             alone.join(", ")
         )));
     }
-    let notes = alone.into_iter().map(|name| format!("the topic {name} is only in this checkout"));
+    let only_in = |names: Vec<String>, whose: &'static str| {
+        names.into_iter().map(move |name| format!("the topic {name} is only in {whose}"))
+    };
+    let theirs = if asked.is_empty() { there.select(asked)? } else { Vec::new() };
+    let theirs = theirs.into_iter().map(|topic| topic.name).filter(|name| !is_in(here, name));
+    let notes = only_in(alone, "this checkout").chain(only_in(theirs.collect(), "the other"));
     Ok((both, notes.collect()))
 }
 
 fn is_same(a: &Path, b: &Path) -> Result<bool, Error> {
     let whole = |path: &Path| fs::canonicalize(path).map_err(|e| atomic::at(path, &e));
     Ok(whole(a)? == whole(b)?)
+}
+
+/// A name for the checkout in this directory, which no other checkout has.
+fn name_of(root: &Path) -> Result<String, Error> {
+    let mut hasher = DefaultHasher::new();
+    fs::canonicalize(root).map_err(|e| atomic::at(root, &e))?.hash(&mut hasher);
+    Ok(format!("{:016x}", hasher.finish()))
 }
 
 fn forget(directory: &Path) -> Result<(), Error> {

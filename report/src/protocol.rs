@@ -50,6 +50,9 @@ pub struct Request {
 /// What a bench tells the command.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub enum Event {
+    /// The bench will wait for its turns, as it was asked to. One that was built
+    /// before there were turns knows nothing of them, and does not say so.
+    InTurn,
     /// The cells there are, in order, with the number of models of each.
     Plan(Vec<(CellId, usize)>),
     /// A cell begins.

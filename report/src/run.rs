@@ -195,7 +195,8 @@ impl Session {
             }
             match next {
                 Next::Quiet if heard.elapsed() > SILENCE => return Err(bench.is_silent(SILENCE)),
-                Next::Quiet | Next::Event(Event::Plan(_) | Event::GaveUp(_)) => {}
+                Next::Quiet => {}
+                Next::Event(Event::InTurn | Event::Plan(_) | Event::GaveUp(_)) => {}
                 Next::Event(Event::Began(cell)) => {
                     let models = plan.iter().find(|(c, _)| *c == cell).map_or(1, |(_, m)| *m);
                     cell_name = format!("{}/{} {}", topic.name, cell.workload, cell.parameter);
@@ -293,7 +294,8 @@ fn fingerprint(executable: &Path, python: Option<&String>) -> Result<String, Err
     Ok(format!("{:016x}", hasher.finish()))
 }
 
-/// Asks a bench which cells it has.
+/// Asks a bench which cells it has, and makes sure that it takes turns if it is
+/// to be visited in turn.
 pub(crate) fn plan(
     topic: &Topic,
     executable: &Path,
@@ -303,10 +305,19 @@ pub(crate) fn plan(
 ) -> Result<Vec<(CellId, usize)>, Error> {
     let mut bench = BenchProcess::start(topic, executable, request, python, log.to_owned())?;
     let mut plan = Vec::new();
+    let mut takes_turns = false;
     loop {
         match bench.next()? {
+            Next::Event(Event::InTurn) => takes_turns = true,
             Next::Event(Event::Plan(cells)) => plan = cells,
             Next::Event(_) | Next::Quiet => {}
+            Next::Ended if request.in_turn && !takes_turns => {
+                return Err(Error::Usage(format!(
+                    "the bench in {} cannot be visited in turn: its checkout is older than \
+                     `report pair`",
+                    topic.directory.display()
+                )));
+            }
             Next::Ended => return Ok(plan),
         }
         stop_if_interrupted()?;

@@ -219,7 +219,7 @@ mod tests {
         let machine = Machine { cpu: "Intel(R) Xeon(R) CPU".into(), cores: 2, ..machine() };
         Set {
             visits_are_runs: false,
-            pair: None,
+            passes: Vec::new(),
             label: "new".into(),
             machine: Some(machine),
             benchmarks: ["9", "10", ""].map(benchmark).into(),

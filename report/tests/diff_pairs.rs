@@ -24,8 +24,9 @@ fn benchmark(name: &str, times: Vec<f64>) -> Benchmark {
 }
 
 fn side(label: &str, pair: Option<&str>, benchmarks: Vec<Benchmark>) -> Set {
-    let pair = pair.map(str::to_owned);
-    Set { label: label.into(), visits_are_runs: true, pair, benchmarks, ..Set::default() }
+    let name = |pair: &str| (1..=MOODS.len()).map(|pass| format!("{pair} {pass}")).collect();
+    let passes = pair.map(name).unwrap_or_default();
+    Set { label: label.into(), visits_are_runs: true, passes, benchmarks, ..Set::default() }
 }
 
 /// One side's passes of a row that takes 100 ns, times a factor.
@@ -106,6 +107,20 @@ fn a_row_of_which_a_pass_is_missing_is_not_paired() {
         rows.iter().find(|row| row.id.function == name).expect("a row").verdict
     };
     assert_eq!((verdict("whole"), verdict("cut")), (Verdict::Slower, Verdict::CannotTell));
+}
+
+/// Two of which each lacks another pass have as many, and not the same. On a machine
+/// that grows slower from pass to pass they would seem to differ.
+#[test]
+fn passes_are_not_shifted() {
+    let drift = |time: f64| (0..6).map(|pass| time * 1.1_f64.powi(pass)).collect::<Vec<_>>();
+    let (base, head) = (drift(100.0), drift(100.01));
+    let rows = |cut: &[f64]| vec![benchmark("cut", cut.to_vec())];
+    let pair = Some("a pair");
+    let sets = [side("base", pair, rows(&base[..5])), side("head", pair, rows(&head[1..]))];
+    let options = Options { fail_above: Some(0.05), ..Options::default() };
+    let found = compare(&sets, &options).expect("compared");
+    assert_eq!(verdicts(&found), [Verdict::CannotTell]);
 }
 
 /// In a pair the machine moves neither side, so what moved all rows is the program.

@@ -18,13 +18,18 @@ pub(super) struct Runs {
     pub(super) reference: bool,
     /// Whether those of the other are.
     pub(super) subject: bool,
-    /// Whether they were measured in turn with those of the reference.
-    pub(super) in_turn: bool,
+    /// The number of passes in which they were measured in turn with those of
+    /// the reference; 0 if they were not.
+    pub(super) passes: usize,
 }
 
 impl Runs {
     pub(super) fn any(self) -> bool {
         self.reference || self.subject
+    }
+
+    pub(super) fn in_turn(self) -> bool {
+        self.passes > 0
     }
 }
 
@@ -125,9 +130,7 @@ impl<'a> Draft<'a> {
     /// The ratio's interval, from the standard errors of both or, of a history
     /// and a run, from how far runs lie apart.
     fn interval(&self, [reference, subject]: [Precision; 2], rule: &Rule<'_>) -> Estimate {
-        if self.runs.in_turn
-            && let Some(ratio) = turns::ratio(&self.pair, rule.tail)
-        {
+        if let Some(ratio) = turns::ratio(&self.pair, self.runs.passes, rule.tail) {
             return ratio;
         }
         let Some(history) = self.history() else {
@@ -184,7 +187,7 @@ impl<'a> Draft<'a> {
             return row;
         };
         let mut interval = self.interval(figures, rule);
-        if self.runs.in_turn {
+        if self.runs.in_turn() {
             // That of the passes, not that of the middle ones.
             row.ratio = Some(interval.point);
         }

@@ -268,7 +268,7 @@ pub fn compare(sets: &[Set], options: &Options) -> Result<Diff, Error> {
             let runs = Runs {
                 reference: reference.visits_are_runs,
                 subject: subject.visits_are_runs,
-                in_turn: reference.pair.is_some() && reference.pair == subject.pair,
+                passes: if reference.passes == subject.passes { reference.passes.len() } else { 0 },
             };
             matched.pairs.par_iter().map(|pair| Draft::of(*pair, runs, options)).collect()
         })
@@ -343,7 +343,7 @@ impl Comparison {
             drafts.par_iter().zip(halves).map(|(draft, half)| draft.decide(half, rule)).collect();
         let runs = drafts.first().map(|draft| draft.runs).unwrap_or_default();
         // Of two that were measured in turn the machine moves neither.
-        let common = if runs.in_turn { None } else { common::alarm(&rows, rule.fail_above) };
+        let common = if runs.in_turn() { None } else { common::alarm(&rows, rule.fail_above) };
         // What was copied is no evidence that nothing moved.
         let decided = rows.iter().filter(|row| row.interval.is_some() && !row.identical);
         let decided = decided.filter_map(|row| row.ratio);
@@ -358,7 +358,7 @@ impl Comparison {
             only_reference: matched.only_reference,
             only_subject: matched.only_subject,
             geometric_mean,
-            in_turn: runs.in_turn,
+            in_turn: runs.in_turn(),
             against_runs: runs.any(),
             runs,
             jumps: (rule.floor > 0.0).then_some(rule.floor),

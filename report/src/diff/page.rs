@@ -136,8 +136,8 @@ impl Diff {
             ),
             None if comparison.in_turn => lines.push(
                 "The two were measured in turn, round by round, by two fresh processes in each \
-                 pass: a row's visits are those passes, and its interval is how far their ratios \
-                 lie apart."
+                 pass: a row's visits are those passes, its ratio is the geometric mean of theirs, \
+                 and its interval is how far they lie apart."
                     .into(),
             ),
             None if comparison.against_runs => lines.push(

@@ -11,11 +11,12 @@ use super::pairing::Pair;
 use crate::stats::{Estimate, mean, std_dev, student_quantile};
 
 /// The ratio of the subject to the reference, pass by pass, with the interval
-/// that misses it with the chance `tail` on each side; `None` if the two do not
-/// have the same passes, or fewer than two.
-pub(super) fn ratio(pair: &Pair<'_>, tail: f64) -> Option<Estimate> {
-    let logs = log_ratios(pair)?;
-    let passes = logs.len() as f64;
+/// that misses it with the chance `tail` on each side; `None` if the row lacks
+/// one of the passes on either side, or they are fewer than two: of two that each
+/// lack one, nobody knows whether it is the same.
+pub(super) fn ratio(pair: &Pair<'_>, passes: usize, tail: f64) -> Option<Estimate> {
+    let logs = log_ratios(pair, passes)?;
+    let passes = passes as f64;
     let middle = mean(&logs);
     let half = student_quantile(1.0 - tail, passes - 1.0) * std_dev(&logs) / passes.sqrt();
     Some(Estimate {
@@ -26,9 +27,9 @@ pub(super) fn ratio(pair: &Pair<'_>, tail: f64) -> Option<Estimate> {
 }
 
 /// One for each pass, on the log scale.
-fn log_ratios(pair: &Pair<'_>) -> Option<Vec<f64>> {
+fn log_ratios(pair: &Pair<'_>, passes: usize) -> Option<Vec<f64>> {
     let [reference, subject] =
         [&pair.reference.sample, &pair.subject.sample].map(|sample| sample.per_iteration());
-    let is_paired = reference.len() == subject.len() && reference.len() > 1;
+    let is_paired = passes > 1 && [reference.len(), subject.len()] == [passes; 2];
     is_paired.then(|| reference.iter().zip(&subject).map(|(r, s)| (s / r).ln()).collect())
 }

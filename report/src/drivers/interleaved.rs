@@ -44,6 +44,9 @@ pub(super) fn run(
     tell: &mut dyn FnMut(Event) -> io::Result<()>,
     wait: &mut dyn FnMut(),
 ) -> io::Result<()> {
+    if request.in_turn {
+        tell(Event::InTurn)?;
+    }
     tell(Event::Plan(plan(suite, python.is_some())))?;
     if request.plan_only {
         return Ok(());

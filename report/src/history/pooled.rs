@@ -51,9 +51,9 @@ pub fn reference(history: &History, last: usize) -> Set {
     let latest = &alike[alike.len().saturating_sub(last.max(1))..];
     let Pooled { rows, runs, passed } = pool(latest);
     // Sides of a pair correspond run by run, which a figure left out would shift.
-    let pair = latest.first().and_then(|run| run.pair.clone());
-    if latest.iter().all(|run| run.pair == pair) && passed.is_none() {
-        set.pair = pair;
+    if passed.is_none() {
+        let passes = latest.iter().map(|run| run.pair.clone()).collect::<Option<_>>();
+        set.passes = passes.unwrap_or_default();
     }
     set.problems.extend(passed.notes(path));
     let mut quantiles = HashMap::new();
@@ -71,7 +71,7 @@ pub fn reference(history: &History, last: usize) -> Set {
     let machine = newest.map(|machine| format!(", {}", machine.short())).unwrap_or_default();
     set.label = match runs {
         // What differs between the sides of a pair is the commit, not the machine.
-        n if set.pair.is_some() => {
+        n if !set.passes.is_empty() => {
             let commit = newest.map(|machine| format!(" of {}", machine.commit));
             format!("{file} (median of {n} passes{})", commit.unwrap_or_default())
         }

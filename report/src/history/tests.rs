@@ -34,7 +34,7 @@ fn set(nanoseconds: f64) -> Set {
     };
     Set {
         visits_are_runs: false,
-        pair: None,
+        passes: Vec::new(),
         label: "new".into(),
         machine: Some(machine("cpu", "abc")),
         benchmarks: vec![benchmark],
@@ -336,19 +336,23 @@ proptest! {
 #[test]
 fn a_pair_is_one_only_if_every_figure_counts() {
     let (_directory, path) = file();
-    let pass = |nanoseconds| Set { pair: Some("a pair".into()), ..set(nanoseconds) };
-    for nanoseconds in [10.0, 13.0, 11.0] {
-        append(&path, &pass(nanoseconds)).expect("appended");
+    let add = |pass: &str, nanoseconds| {
+        let passes = vec![pass.to_owned()];
+        append(&path, &Set { passes, ..set(nanoseconds) }).expect("appended");
+    };
+    for (pass, nanoseconds) in [("1", 10.0), ("2", 13.0), ("3", 11.0)] {
+        add(pass, nanoseconds);
     }
-    let pair = |last| reference(&read(&path).expect("a history"), last).pair;
-    assert_eq!(pair(10).as_deref(), Some("a pair"));
+    let passes = |last| reference(&read(&path).expect("a history"), last).passes;
+    assert_eq!(passes(10), ["1", "2", "3"]);
+    assert_eq!(passes(2), ["2", "3"]);
     append(&path, &set(12.0)).expect("appended");
-    assert_eq!(pair(10), None);
-    assert_eq!(pair(1), None);
-    append(&path, &pass(14.0)).expect("appended");
-    assert_eq!(pair(1).as_deref(), Some("a pair"));
-    let mut quick = pass(15.0);
+    assert!(passes(10).is_empty() && passes(1).is_empty());
+    add("4", 14.0);
+    assert_eq!(passes(1), ["4"]);
+    // Two visits are too few to count.
+    let mut quick = Set { passes: vec!["5".into()], ..set(15.0) };
     quick.benchmarks[0].sample = Sample { iterations: vec![1.0, 2.0], times: vec![15.0, 30.0] };
     append(&path, &quick).expect("appended");
-    assert_eq!(pair(2), None);
+    assert!(passes(2).is_empty());
 }

@@ -169,7 +169,14 @@ pub(crate) fn pair(arguments: &PairArgs) -> Result<ExitCode, Error> {
         eprintln!("report: {line}");
     }
     let code = told(&page, &arguments.output)?;
-    Ok(if failures.is_empty() { code } else { ExitCode::FAILURE })
+    Ok(if arguments.output.strict && !notes.is_empty() {
+        // What only one of the two has was not measured, so the page has no word of it.
+        ExitCode::from(2)
+    } else if failures.is_empty() {
+        code
+    } else {
+        ExitCode::FAILURE
+    })
 }
 
 /// Writes a page where it was asked for, and says what its exit code means.

@@ -55,18 +55,22 @@ fn suite() -> Suite {
     )
 }
 
-fn sample(root: &std::path::Path, done: Vec<CellId>) -> Vec<Event> {
-    let request = Request {
+fn request(root: &std::path::Path) -> Request {
+    Request {
         plan_only: false,
         full: false,
         run: "a run".into(),
         rounds: 3,
         visit: Duration::from_millis(1),
         root: root.into(),
-        done,
+        done: Vec::new(),
         in_turn: false,
         steps_per_microsecond: None,
-    };
+    }
+}
+
+fn sample(root: &std::path::Path, done: Vec<CellId>) -> Vec<Event> {
+    let request = Request { done, ..request(root) };
     let mut events = Vec::new();
     let mut tell = |event| {
         events.push(event);
@@ -74,6 +78,34 @@ fn sample(root: &std::path::Path, done: Vec<CellId>) -> Vec<Event> {
     };
     run(&suite(), &request, None, &mut tell, &mut || {}).expect("the directory can be written");
     events
+}
+
+/// Whoever gives the turns counts on it: each is waited for, and nothing is told
+/// in it after the event that ends it.
+#[test]
+fn each_turn_ends_with_a_round_or_with_the_cell() {
+    let root = tempfile::tempdir().expect("a directory");
+    let done = vec![CellId { workload: "doubling".into(), parameter: 1 }];
+    let request = Request { in_turn: true, done, ..request(root.path()) };
+    let log = std::cell::RefCell::new(Vec::new());
+    let mut tell = |event: Event| {
+        log.borrow_mut().push(match event {
+            Event::InTurn => "in turn",
+            Event::Plan(_) => "plan",
+            Event::Began(_) => "began",
+            Event::Round { share } if share < 1.0 => "round",
+            Event::Round { .. } => "last round",
+            Event::NoTime { .. } => "no time",
+            Event::Done(..) => "done",
+            Event::GaveUp(_) => "gave up",
+        });
+        Ok(())
+    };
+    let mut wait = || log.borrow_mut().push("waits");
+    run(&suite(), &request, None, &mut tell, &mut wait).expect("the directory can be written");
+    let log = log.into_inner().join(", ");
+    let cell = "began, waits, round, waits, round, waits, round, waits, last round";
+    assert_eq!(log, format!("in turn, plan, {cell}, no time, no time, done"));
 }
 
 fn mark(root: &std::path::Path, model: &str, parameter: u64) -> Option<Outcome> {
