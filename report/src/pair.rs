@@ -43,6 +43,7 @@ use crate::record::CellId;
 use crate::run::plan;
 use crate::topics::{Topic, Workspace};
 use crate::work;
+use visits::Untimed;
 
 /// The fewest passes that show how far they lie apart.
 pub const FEWEST_PASSES: usize = 3;
@@ -67,9 +68,10 @@ pub struct Options {
 pub struct Measured {
     /// The history of the other checkout's passes, and that of this one's.
     pub histories: [PathBuf; 2],
-    /// A line for each model that has no time because it was wrong or failed.
+    /// A line for each model of this checkout that has no time because it was
+    /// wrong, failed, or has become too slow to be measured.
     pub failures: Vec<String>,
-    /// A line for what only one of the two has.
+    /// A line for what only one of the two has, and what failed in the other.
     pub notes: Vec<String>,
 }
 
@@ -181,7 +183,7 @@ fn measure_passes(
     if cells == 0 {
         return Err(Error::Usage("the two have no cell in common that was asked for".into()));
     }
-    let mut failures = Vec::new();
+    let mut untimed = Untimed::default();
     let pair = jiff::Timestamp::now().to_string();
     for pass in 1..=options.passes {
         let started = Instant::now();
@@ -191,7 +193,7 @@ fn measure_passes(
         for share in &shares {
             let requests = [0, 1].map(|which| request(&sides[which], &share.passed_over[which]));
             // The first to begin is not always the same.
-            visits::visit_in_turn(&sides, share, &requests, pass, &mut failures)?;
+            visits::visit_in_turn(&sides, share, &requests, pass, &mut untimed)?;
         }
         for side in &sides {
             side.keep(&pair, pass)?;
@@ -201,7 +203,8 @@ fn measure_passes(
         eprintln!("pass {pass} of {}: {cells} cells of each in {seconds:.1} s", options.passes);
     }
     let histories = sides.map(|side| side.history);
-    Ok(Measured { histories, failures, notes })
+    notes.extend(untimed.notes());
+    Ok(Measured { histories, failures: untimed.failures(options.passes), notes })
 }
 
 impl Side {
