@@ -25,9 +25,6 @@ const COSTS: [u64; 6] = [10, 100, 1_000, 10_000, 100_000, 1_000_000];
 /// How many items there are.
 const ITEMS: [u64; 4] = [100, 1_000, 10_000, 100_000];
 
-/// Cells whose loop takes longer are left out.
-const LONGEST: Duration = Duration::from_secs(1);
-
 /// The place of our pool among the models, behind the loop.
 const OURS: usize = 1;
 
@@ -37,6 +34,8 @@ struct Options {
     /// How long one cell may take.
     budget: Duration,
     costs: Vec<u64>,
+    /// Cells whose loop takes longer are left out.
+    longest: Duration,
 }
 
 /// One cell: the times of each model, round by round, in nanoseconds.
@@ -50,20 +49,26 @@ fn main() {
     let options = options();
     let models = if options.idle { "after 10 ms of idleness" } else { "back to back" };
     println!("{} workers, {models}; times are medians of a map", options.workers);
+    print_head();
     let cells: Vec<Cell> = options
         .costs
         .iter()
         .flat_map(|&cost| ITEMS.map(|items| (cost, items)))
-        .filter(|&(cost, items)| Duration::from_nanos(cost * items) <= LONGEST)
+        .filter(|&(cost, items)| Duration::from_nanos(cost * items) <= options.longest)
         .map(|(cost, items)| measure(cost, items, &options))
+        .inspect(|cell| print_times(cell, options.workers))
         .collect();
-    print_times(&cells, options.workers);
     print_verdict(&cells);
 }
 
 fn options() -> Options {
-    let mut options =
-        Options { workers: 2, idle: false, budget: Duration::from_secs(4), costs: COSTS.to_vec() };
+    let mut options = Options {
+        workers: 2,
+        idle: false,
+        budget: Duration::from_secs(4),
+        costs: COSTS.to_vec(),
+        longest: Duration::from_secs(1),
+    };
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
         let mut number = || {
@@ -74,6 +79,7 @@ fn options() -> Options {
             "--workers" => options.workers = number() as usize,
             "--seconds" => options.budget = Duration::from_secs(number()),
             "--cost" => options.costs = vec![number()],
+            "--longest" => options.longest = Duration::from_millis(number()),
             "--idle" => options.idle = true,
             _ => usage(),
         }
@@ -82,7 +88,10 @@ fn options() -> Options {
 }
 
 fn usage() -> ! {
-    eprintln!("pool-rivals [--workers N] [--idle] [--seconds N a cell] [--cost NANOSECONDS]");
+    eprintln!(
+        "pool-rivals [--workers N] [--idle] [--cost NANOSECONDS an item] \
+         [--seconds N a cell] [--longest MILLISECONDS the loop takes]"
+    );
     std::process::exit(2)
 }
 
@@ -97,14 +106,15 @@ fn measure(cost: u64, items: u64, options: &Options) -> Cell {
     let expected = (models[0])(&input);
     let mut visit = |model: usize, maps: u32| {
         let mut took = Duration::ZERO;
-        // The first map of a visit finds what the model before has left.
-        for map in 0..=maps {
+        // The first of several finds what the model before has left.
+        let cold = u32::from(maps > 1);
+        for map in 0..maps + cold {
             if options.idle {
                 thread::sleep(Duration::from_millis(10));
             }
             let start = Instant::now();
             let results = (models[model])(&input);
-            if map > 0 {
+            if map >= cold {
                 took += start.elapsed();
             }
             assert!(results == expected, "{} is wrong", pools::NAMES[model]);
@@ -132,29 +142,30 @@ fn measure(cost: u64, items: u64, options: &Options) -> Cell {
     Cell { cost, items, times }
 }
 
-fn print_times(cells: &[Cell], workers: usize) {
-    let processors = thread::available_parallelism().map_or(1, usize::from);
-    let perfect = workers.min(processors) as f64;
+fn print_head() {
     print!("{:>9} {:>8}", "ns/item", "items");
     for name in pools::NAMES {
         print!(" {name:>13}");
     }
     println!("   efficiency [95 %]   rounds");
-    for cell in cells {
-        print!("{:>9} {:>8}", cell.cost, cell.items);
-        for times in &cell.times {
-            print!(" {:>10.2} us", median(times) / 1e3);
-        }
-        let efficiency = ratio_estimate(&cell.times[0], &cell.times[OURS]);
-        let share = |ratio: f64| 100.0 * ratio / perfect;
-        println!(
-            "   {:>3.0} [{:>3.0}, {:>3.0}] %   {:>6}",
-            share(efficiency.point),
-            share(efficiency.lower),
-            share(efficiency.upper),
-            cell.times[0].len()
-        );
+}
+
+fn print_times(cell: &Cell, workers: usize) {
+    let processors = thread::available_parallelism().map_or(1, usize::from);
+    let perfect = workers.min(processors) as f64;
+    print!("{:>9} {:>8}", cell.cost, cell.items);
+    for times in &cell.times {
+        print!(" {:>10.2} us", median(times) / 1e3);
     }
+    let efficiency = ratio_estimate(&cell.times[0], &cell.times[OURS]);
+    let share = |ratio: f64| 100.0 * ratio / perfect;
+    println!(
+        "   {:>3.0} [{:>3.0}, {:>3.0}] %   {:>6}",
+        share(efficiency.point),
+        share(efficiency.lower),
+        share(efficiency.upper),
+        cell.times[0].len()
+    );
 }
 
 fn print_verdict(cells: &[Cell]) {

@@ -9,14 +9,14 @@ use report::work::busy;
 
 /// Does the work on each of these numbers of steps, and returns where each
 /// chain ended.
-pub type Map = Box<dyn FnMut(&[u64]) -> Vec<u64>>;
+pub(crate) type Map = Box<dyn FnMut(&[u64]) -> Vec<u64>>;
 
 /// The names, in the order of [`all`].
-pub const NAMES: [&str; 6] =
+pub(crate) const NAMES: [&str; 6] =
     ["serial", "thread_pool", "rayon", "rayon_pinned", "chili", "paralight"];
 
 /// The loop, our pool, and the rivals, with so many threads each.
-pub fn all(workers: usize) -> Vec<Map> {
+pub(crate) fn all(workers: usize) -> Vec<Map> {
     vec![
         Box::new(|items| pool::serial::map(items, |&steps| busy(steps))),
         ours(workers),
