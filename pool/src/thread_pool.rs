@@ -7,6 +7,9 @@ mod crew;
 mod imap;
 mod job;
 mod map;
+#[cfg(all(test, pool_loom))]
+mod models;
+mod processor;
 
 use std::sync::Arc;
 
@@ -15,7 +18,7 @@ use crew::{Crew, go_inside};
 pub use imap::{Imap, ImapUnordered};
 pub use job::Handle;
 use job::Job;
-use map::Map;
+use map::{Invitation, Map};
 
 use crate::Error;
 use crate::slots::Slots;
@@ -161,7 +164,7 @@ impl ThreadPool {
         task: impl FnOnce() -> R + Send + 'static,
     ) -> Result<Handle<R>, Error> {
         let (job, outcome) = Job::new(task);
-        self.crew.submit(Arc::clone(&job))?;
+        self.crew.submit(&job)?;
         Ok(Handle::new(job, outcome, Arc::clone(&self.crew)))
     }
 
@@ -214,9 +217,11 @@ impl ThreadPool {
         self.crew.enter()?;
         let _inside = go_inside();
         let slots = Slots::new(items.len());
-        let map =
-            Map { items, f: &f, slots: &slots, chunk, workers: self.workers, crew: &self.crew };
+        let (crew, workers) = (&*self.crew, self.workers);
+        let invitation = Invitation::new(crew);
+        let map = Map { items, f: &f, slots: &slots, chunk, workers, crew, invitation };
         map.run();
+        drop(map);
         Ok(slots)
     }
 }

@@ -114,7 +114,7 @@ fn a_full_queue_slows_the_one_who_submits_down() {
     assert_eq!(ran.iter().filter(|handle| handle.is_finished()).count(), 3);
     drop(open);
     first.join().expect("no panic");
-    let here = ran.into_iter().filter(|_| true).map(|handle| handle.join().expect("no panic"));
+    let here = ran.into_iter().map(|handle| handle.join().expect("no panic"));
     assert_eq!(here.filter(|id| *id == own).count(), 3);
 }
 

@@ -12,10 +12,12 @@
 //! sides write before they read: who brings work publishes it and then looks
 //! whether anybody is looking; who stops looking says so and then looks for
 //! work once more. A `SeqCst` fence between the two steps of each makes sure
-//! that one of them sees the other (Dekker 1965). The loom model at the end of
-//! the file tries all orders.
+//! that one of them sees the other (Dekker 1965). The models in `models.rs` try all
+//! orders.
 
-use crate::sync::atomic::{AtomicUsize, Ordering, fence};
+use std::sync::PoisonError;
+
+use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
 use crate::sync::{Condvar, Mutex, lock};
 
 /// What sleeping threads wait for.
@@ -27,14 +29,36 @@ pub(crate) struct Bell {
     asleep: AtomicUsize,
     door: Mutex<Door>,
     rung: Condvar,
+    /// Nothing more comes, so nobody sleeps any more. Set under `door`.
+    closed: AtomicBool,
 }
 
 #[derive(Debug, Default)]
 struct Door {
     /// How many sleepers may get up.
     calls: usize,
-    /// Nobody sleeps any more.
-    open: bool,
+}
+
+/// Where a thread looks for something to do.
+pub(crate) trait Search {
+    /// What it finds.
+    type Work;
+
+    /// Looks once.
+    fn find(&self) -> Option<Self::Work>;
+
+    /// Looks for a while, before the thread sleeps. `others` says that enough
+    /// others do already.
+    fn search(&self, others: bool) -> Option<Self::Work>;
+
+    /// Whether there is anything to find, or was a moment ago.
+    fn is_work(&self) -> bool;
+
+    /// Whether who has found something should wake another for the rest.
+    fn is_more(&self) -> bool;
+
+    /// How many may search at a time.
+    fn searchers(&self) -> usize;
 }
 
 impl Bell {
@@ -44,7 +68,51 @@ impl Bell {
             asleep: AtomicUsize::new(0),
             door: Mutex::new(Door::default()),
             rung: Condvar::new(),
+            closed: AtomicBool::new(false),
         }
+    }
+
+    /// Waits for the next thing to do; `None` if the bell is closed and
+    /// nothing is left.
+    pub(crate) fn next<S: Search>(&self, place: &S) -> Option<S::Work> {
+        // Most threads find the next thing at once.
+        if let Some(work) = place.find() {
+            return Some(work);
+        }
+        let looking = self.looking.fetch_add(1, Ordering::Relaxed) + 1;
+        let mut others = looking > place.searchers();
+        loop {
+            let found = place.search(others);
+            if found.is_some() || self.is_closed() {
+                self.looking.fetch_sub(1, Ordering::Relaxed);
+                // Who looked has kept others from being woken; and who saw that
+                // the bell is closed looks once more for what was published
+                // by somebody who did not. (See `admit` for the other fence.)
+                fence(Ordering::SeqCst);
+                if place.is_more() {
+                    self.ring();
+                }
+                return found.or_else(|| place.find());
+            }
+            self.sleep(place);
+            // Who is rung for looks alone.
+            others = place.searchers() == 0;
+        }
+    }
+
+    /// Publishes work and rings, unless the bell is closed; returns whether
+    /// the work was accepted. If the bell is closed at that moment, the work
+    /// may have been found or may lie there for ever: `withdraw` says whether
+    /// it could still take it back.
+    pub(crate) fn admit(&self, publish: impl FnOnce(), withdraw: impl FnOnce() -> bool) -> bool {
+        if self.is_closed() {
+            return false;
+        }
+        publish();
+        self.ring();
+        // `ring` begins with a fence: if the last thread did not see the work
+        // before it ended, we see why it ended.
+        !(self.is_closed() && withdraw())
     }
 
     /// Wakes one sleeper, unless somebody looks for work anyway. To be called
@@ -71,35 +139,21 @@ impl Bell {
         self.looking.load(Ordering::Relaxed)
     }
 
-    /// Says that this thread looks for work, and returns how many do now.
-    pub(crate) fn look(&self) -> usize {
-        self.looking.fetch_add(1, Ordering::Relaxed) + 1
-    }
-
-    /// Says that this thread has found work. If there may be more, it should
-    /// [`ring`](Self::ring) for the next.
-    pub(crate) fn found(&self) {
-        self.looking.fetch_sub(1, Ordering::Relaxed);
-    }
-
     /// Sleeps until somebody rings, unless there is work. The thread was
     /// looking before and looks again afterwards.
-    pub(crate) fn sleep(&self, is_work: impl Fn() -> bool) {
+    fn sleep(&self, place: &impl Search) {
         let mut door = lock(&self.door);
         self.asleep.fetch_add(1, Ordering::Relaxed);
         self.looking.fetch_sub(1, Ordering::Relaxed);
         fence(Ordering::SeqCst);
-        if is_work() && door.calls == 0 {
-            // Nobody was rung for in vain: this thread gets up by itself.
-            self.asleep.fetch_sub(1, Ordering::Relaxed);
-            self.looking.fetch_add(1, Ordering::Relaxed);
-            return;
-        }
-        while door.calls == 0 && !door.open {
-            door = self.rung.wait(door).unwrap_or_else(std::sync::PoisonError::into_inner);
+        if !place.is_work() {
+            while door.calls == 0 && !self.is_closed() {
+                door = self.rung.wait(door).unwrap_or_else(PoisonError::into_inner);
+            }
         }
         if door.calls > 0 {
-            // Who rang has counted for this thread.
+            // Who rang has counted for this thread, or for another, which
+            // then sleeps on in its stead.
             door.calls -= 1;
         } else {
             self.asleep.fetch_sub(1, Ordering::Relaxed);
@@ -107,9 +161,16 @@ impl Bell {
         }
     }
 
-    /// Wakes all, for good: from now on nobody sleeps.
-    pub(crate) fn open(&self) {
-        lock(&self.door).open = true;
+    /// Whether nothing more is accepted.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Relaxed)
+    }
+
+    /// Accepts nothing more and wakes all, for good: from now on nobody sleeps.
+    pub(crate) fn close(&self) {
+        let door = lock(&self.door);
+        self.closed.store(true, Ordering::Relaxed);
+        drop(door);
         self.rung.notify_all();
     }
 }

@@ -1,7 +1,7 @@
 //! The maps under way that would like help.
 //!
 //! Whoever maps posts its [`Loan`] here, with the number of helpers that it can
-//! use, and withdraws it when no item is left. Nothing stays behind when a
+//! use, and withdraws it when all have gone. Nothing stays behind when a
 //! map ends, whether or not anybody came: the board is as long as the maps that
 //! are under way.
 
@@ -34,14 +34,20 @@ impl Board {
         self.open.load(Ordering::Relaxed) > 0
     }
 
-    /// Asks for so many helpers until the result is dropped.
-    pub(crate) fn post(&self, loan: &Arc<Loan>, wanted: usize) -> Posted<'_> {
+    /// Asks for so many helpers, or so many more.
+    pub(crate) fn post(&self, loan: &Arc<Loan>, wanted: usize) {
         if wanted > 0 {
             let mut posts = lock(&self.posts);
             posts.push(Post { loan: Arc::clone(loan), wanted });
             self.open.store(posts.len(), Ordering::Relaxed);
         }
-        Posted { board: self, loan: Arc::clone(loan) }
+    }
+
+    /// Asks for no more helpers.
+    pub(crate) fn withdraw(&self, loan: &Arc<Loan>) {
+        let mut posts = lock(&self.posts);
+        posts.retain(|post| !Arc::ptr_eq(&post.loan, loan));
+        self.open.store(posts.len(), Ordering::Relaxed);
     }
 
     /// Takes the place of one helper, of the map that has waited longest.
@@ -58,19 +64,5 @@ impl Board {
             self.open.store(posts.len(), Ordering::Relaxed);
         }
         Some(loan)
-    }
-}
-
-/// Withdraws the loan when it is dropped, by a panic too.
-pub(crate) struct Posted<'a> {
-    board: &'a Board,
-    loan: Arc<Loan>,
-}
-
-impl Drop for Posted<'_> {
-    fn drop(&mut self) {
-        let mut posts = lock(&self.board.posts);
-        posts.retain(|post| !Arc::ptr_eq(&post.loan, &self.loan));
-        self.board.open.store(posts.len(), Ordering::Relaxed);
     }
 }

@@ -3,14 +3,14 @@
 use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::io;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 
-use super::bell::Bell;
+use super::bell::{Bell, Search};
 use super::board::Board;
 use super::job::Job;
 use crate::loan::Loan;
@@ -29,14 +29,12 @@ pub(crate) struct Crew {
     pub(crate) bell: Bell,
     pub(crate) board: Board,
     queue: (Sender<Arc<Job>>, Receiver<Arc<Job>>),
-    closed: AtomicBool,
     /// The thread of each place, until it is joined.
     threads: Mutex<Vec<Option<JoinHandle<()>>>>,
     /// What the threads' names begin with.
     name: String,
-    /// How many threads may look for work at a time without sleeping: one
-    /// processor is left to those who have some.
-    lookers: usize,
+    /// How many processors there are for the pool.
+    pub(crate) processors: usize,
     pub(crate) initializer: Option<Box<Initializer>>,
     max_tasks: Option<u64>,
 }
@@ -70,9 +68,9 @@ impl Drop for Inside {
 }
 
 /// What a thread found to do.
-enum Work {
+pub(crate) enum Work {
     Run(Arc<Job>),
-    Help(Arc<Loan>),
+    Help(crate::sync::Arc<Loan>),
 }
 
 impl Crew {
@@ -89,10 +87,9 @@ impl Crew {
             bell: Bell::new(),
             board: Board::new(),
             queue,
-            closed: AtomicBool::new(false),
             threads: Mutex::default(),
             name,
-            lookers: processors - 1,
+            processors,
             initializer,
             max_tasks,
         }
@@ -182,48 +179,43 @@ impl Crew {
     /// Where the queue is bounded and full, the one who brings a job first
     /// runs another: that slows it down, which is what the bound is for, and
     /// cannot deadlock.
-    pub(crate) fn submit(&self, mut job: Arc<Job>) -> Result<(), Error> {
-        if self.is_closed() {
-            return Err(Error::Closed);
-        }
-        let ours = Arc::clone(&job);
-        loop {
-            match self.queue.0.try_send(job) {
-                Ok(()) => break,
-                Err(TrySendError::Disconnected(_)) => return Err(Error::Closed),
-                Err(TrySendError::Full(back)) => {
-                    job = back;
-                    self.enter()?;
-                    if let Ok(other) = self.queue.1.try_recv() {
-                        let _inside = go_inside();
-                        other.run();
-                    }
-                }
+    pub(crate) fn submit(&self, job: &Arc<Job>) -> Result<(), Error> {
+        let publish = || {
+            let mut ours = Arc::clone(job);
+            while let Err(TrySendError::Full(back)) = self.queue.0.try_send(ours) {
+                ours = back;
+                self.run_one();
             }
+        };
+        let accepted = self.bell.admit(publish, || job.cancel());
+        if accepted { Ok(()) } else { Err(Error::Closed) }
+    }
+
+    /// Runs one job that waits, in this thread.
+    fn run_one(&self) {
+        if self.enter().is_err() {
+            // Not here, then. Others will.
+            return thread::yield_now();
         }
-        self.bell.ring();
-        // The threads may have ended since we looked; then nobody runs it.
-        fence(Ordering::SeqCst);
-        if self.is_closed() && ours.cancel() {
-            return Err(Error::Closed);
+        if let Ok(job) = self.queue.1.try_recv() {
+            let _inside = go_inside();
+            job.run();
         }
-        Ok(())
     }
 
     pub(crate) fn is_closed(&self) -> bool {
-        self.closed.load(Ordering::SeqCst)
+        self.bell.is_closed()
     }
 
     /// Takes no more jobs, and drops those that wait if asked to. The threads
     /// end when the queue is empty.
     pub(crate) fn close(&self, drop_waiting: bool) {
-        self.closed.store(true, Ordering::SeqCst);
+        self.bell.close();
         if drop_waiting {
             for job in self.queue.1.try_iter() {
                 job.cancel();
             }
         }
-        self.bell.open();
     }
 
     /// Waits until all threads have ended, but not for the one that asks: a
@@ -244,7 +236,7 @@ impl Crew {
     fn work(self: &Arc<Self>, place: usize) {
         let _inside = go_inside();
         let mut tasks = 0;
-        while let Some(work) = self.next() {
+        while let Some(work) = self.bell.next(&**self) {
             match work {
                 Work::Run(job) => tasks += u64::from(job.run()),
                 Work::Help(loan) => tasks += u64::from(loan.work()),
@@ -254,33 +246,20 @@ impl Crew {
             }
         }
     }
+}
 
-    /// Waits for the next thing to do; `None` if the pool is closed and
-    /// nothing is left.
-    fn next(&self) -> Option<Work> {
-        // Most threads find the next thing at once.
-        if let Some(work) = self.find() {
-            return Some(work);
-        }
-        let mut alone = self.bell.look() <= self.lookers;
-        loop {
-            let found = self.search(alone);
-            if found.is_some() || self.is_closed() {
-                self.bell.found();
-                // Who looked has kept others from being woken.
-                if !self.queue.1.is_empty() {
-                    self.bell.ring();
-                }
-                return found.or_else(|| self.find());
-            }
-            self.bell.sleep(|| self.is_work());
-            // Who is rung for is the only one.
-            alone = self.lookers > 0;
+impl Search for Crew {
+    type Work = Work;
+
+    /// Jobs come first, since nobody else does them; maps go on without help.
+    fn find(&self) -> Option<Work> {
+        match self.queue.1.try_recv() {
+            Ok(job) => Some(Work::Run(job)),
+            Err(_) => self.board.take().map(Work::Help),
         }
     }
 
-    /// Looks for work, for a while if there are not too many who do.
-    fn search(&self, for_a_while: bool) -> Option<Work> {
+    fn search(&self, others: bool) -> Option<Work> {
         let start = Instant::now();
         loop {
             for _ in 0..32 {
@@ -289,23 +268,24 @@ impl Crew {
                 }
                 std::hint::spin_loop();
             }
-            if !for_a_while || start.elapsed() > LOOK || self.is_closed() {
+            if others || start.elapsed() > LOOK || self.is_closed() {
                 return None;
             }
         }
     }
 
-    /// Looks for work once. Jobs come first, since nobody else does them; maps
-    /// go on without help.
-    fn find(&self) -> Option<Work> {
-        match self.queue.1.try_recv() {
-            Ok(job) => Some(Work::Run(job)),
-            Err(_) => self.board.take().map(Work::Help),
-        }
+    fn is_work(&self) -> bool {
+        self.board.is_open() || !self.queue.1.is_empty()
     }
 
-    fn is_work(&self) -> bool {
-        self.board.is_open() || !self.queue.1.is_empty() || self.is_closed()
+    /// A map itself rings for further helpers, if they are worth it.
+    fn is_more(&self) -> bool {
+        !self.queue.1.is_empty()
+    }
+
+    /// One processor is left to those who have work.
+    fn searchers(&self) -> usize {
+        self.processors - 1
     }
 }
 
@@ -314,7 +294,6 @@ impl fmt::Debug for Crew {
         f.debug_struct("Crew")
             .field("bell", &self.bell)
             .field("board", &self.board)
-            .field("closed", &self.closed)
             .finish_non_exhaustive()
     }
 }

@@ -112,7 +112,7 @@ where
             let Some((at, item)) = self.items.next() else { return };
             let f = Arc::clone(&self.f);
             let (job, outcome) = Job::new(move || f(item));
-            let submitted = self.crew.submit(Arc::clone(&job));
+            let submitted = self.crew.submit(&job);
             let handle = submitted.map(|()| Handle::new(job, outcome, Arc::clone(&self.crew)));
             self.under_way.push_back((at, handle));
         }
@@ -187,7 +187,7 @@ where
                 let result = crate::panics::catch(|| f(item));
                 answer.give(result.map_err(|panic| panic.of(None)));
             });
-            match self.crew.submit(Arc::clone(&job)) {
+            match self.crew.submit(&job) {
                 Ok(()) => self.under_way.push_back((at, job)),
                 Err(error) => self.refused.push_back((at, error)),
             }

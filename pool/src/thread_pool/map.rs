@@ -17,11 +17,15 @@
 //! together. The smallest lasts about as long as a few exchanges of the
 //! counter's cache line between two processors.
 
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::loan::lend;
+use crate::loan::{Loan, lend};
 use crate::slots::Slots;
+use crate::sync::Arc;
 use crate::thread_pool::crew::Crew;
+use crate::thread_pool::processor;
 
 /// With fewer portions than this for each worker, help is called at once: the
 /// first item, done alone, could be a large part of the whole.
@@ -36,6 +40,11 @@ const TRUSTED: Duration = Duration::from_micros(3);
 
 /// What must be left to do before a thread that is awake is asked.
 const WORTH_ASKING: Duration = Duration::from_nanos(1_500);
+
+/// What must be left to do before more threads are woken than there are
+/// processors. If the items compute, that gains nothing and costs a little;
+/// if they wait for something, it pays.
+const WORTH_CROWDING: Duration = Duration::from_millis(20);
 
 /// How long the caller alone works between two looks at the clock.
 const ALONE: Duration = Duration::from_nanos(300);
@@ -53,6 +62,38 @@ pub(crate) struct Map<'a, T, R, F> {
     /// How many threads may take part, the caller among them.
     pub(crate) workers: usize,
     pub(crate) crew: &'a Crew,
+    /// The invitation to help, once there is one.
+    pub(crate) invitation: Invitation<'a>,
+}
+
+/// What helpers are asked with; it is withdrawn when it is dropped, which is
+/// after the last of them has gone.
+pub(crate) struct Invitation<'a> {
+    crew: &'a Crew,
+    loan: OnceLock<Arc<Loan>>,
+    /// Whether helpers beyond the number of processors were asked, too.
+    crowded: AtomicBool,
+    /// How many helpers came.
+    came: AtomicUsize,
+}
+
+impl<'a> Invitation<'a> {
+    pub(crate) fn new(crew: &'a Crew) -> Self {
+        Self {
+            crew,
+            loan: OnceLock::new(),
+            crowded: AtomicBool::new(false),
+            came: AtomicUsize::new(0),
+        }
+    }
+}
+
+impl Drop for Invitation<'_> {
+    fn drop(&mut self) {
+        if let Some(loan) = self.loan.get() {
+            self.crew.board.withdraw(loan);
+        }
+    }
 }
 
 /// How fast it goes.
@@ -71,7 +112,7 @@ where
     /// Tries every item.
     pub(crate) fn run(&self) {
         let portions = self.items.len().div_ceil(self.chunk.unwrap_or(1));
-        let helpers = (self.workers - 1).min(portions.saturating_sub(1));
+        let helpers = self.helpers(portions);
         if helpers == 0 {
             self.slots.filler(self.items, self.f).fill(|unclaimed| unclaimed);
             return;
@@ -84,11 +125,33 @@ where
                 pace => pace,
             }
         };
-        lend(&|| self.together(pace), |loan| {
-            let _posted = self.crew.board.post(loan, helpers);
-            self.call(pace);
+        let processor = processor::current();
+        let help = || {
+            // Those who come first have a processor each.
+            let before = self.invitation.came.fetch_add(1, Ordering::Relaxed);
+            if let Some(processor) = processor
+                && before < self.crew.processors - 1
+            {
+                processor::leave(processor);
+            }
+            self.together(pace);
+        };
+        lend(&help, |loan| {
+            // Nobody else sets it.
+            let _ = self.invitation.loan.set(Arc::clone(loan));
+            let useful = self.crew.processors - 1;
+            // Without a pace, all are asked at once.
+            let crowded = pace.is_none() && helpers > useful;
+            self.invitation.crowded.store(crowded, Ordering::Relaxed);
+            let useful = if crowded { helpers } else { useful };
+            self.crew.board.post(loan, useful.min(helpers));
             self.together(pace);
         });
+    }
+
+    /// How many could help with so many portions.
+    fn helpers(&self, portions: usize) -> usize {
+        (self.workers - 1).min(portions.saturating_sub(1))
     }
 
     /// Works alone until help is worth its price, and returns the pace until
@@ -145,11 +208,16 @@ where
 
     /// Wakes one helper, if one is wanted and enough is left for it.
     fn call(&self, pace: Option<Pace>) {
-        let left = self.slots.unclaimed();
-        let worth = match pace {
-            None => left > 0,
-            Some(pace) => pace.for_items(left) > WORTH_WAKING,
-        };
+        let unclaimed = self.slots.unclaimed();
+        let left = pace.map(|pace| pace.for_items(unclaimed));
+        if left.is_some_and(|left| left > WORTH_CROWDING)
+            && !self.invitation.crowded.swap(true, Ordering::Relaxed)
+            && let Some(loan) = self.invitation.loan.get()
+        {
+            let more = self.helpers(unclaimed).saturating_sub(self.crew.processors - 1);
+            self.crew.board.post(loan, more);
+        }
+        let worth = left.map_or(unclaimed > 0, |left| left > WORTH_WAKING);
         if worth && self.crew.board.is_open() {
             self.crew.bell.ring();
         }
