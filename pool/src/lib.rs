@@ -47,7 +47,8 @@
 //!
 //! All pools have one vocabulary: `new(workers)`, `map`, `map_chunked` with a
 //! chunk size of one's own, and, of our own two, `map_each` with an outcome for
-//! each item. [`cube`](mod@cube) is the work.
+//! each item. Single tasks are [submitted](ThreadPool::submit), endless items
+//! [mapped lazily](ThreadPool::imap). [`cube`](mod@cube) is the work.
 //!
 //! # Invariants
 //!

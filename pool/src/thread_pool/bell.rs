@@ -115,16 +115,16 @@ impl Bell {
         !(self.is_closed() && withdraw())
     }
 
-    /// Wakes one sleeper, unless somebody looks for work anyway. To be called
-    /// after the work was published.
-    pub(crate) fn ring(&self) {
+    /// Wakes one sleeper, unless somebody looks for work anyway, and says
+    /// whether it did. To be called after the work was published.
+    pub(crate) fn ring(&self) -> bool {
         fence(Ordering::SeqCst);
         if self.looking.load(Ordering::Relaxed) > 0 || self.asleep.load(Ordering::Relaxed) == 0 {
-            return;
+            return false;
         }
         let mut door = lock(&self.door);
         if self.asleep.load(Ordering::Relaxed) == 0 {
-            return;
+            return false;
         }
         self.asleep.fetch_sub(1, Ordering::Relaxed);
         // On behalf of the sleeper, who needs a while to get up.
@@ -132,6 +132,7 @@ impl Bell {
         door.calls += 1;
         drop(door);
         self.rung.notify_one();
+        true
     }
 
     /// How many threads look for work, or will in a moment.

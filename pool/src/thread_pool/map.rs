@@ -19,6 +19,7 @@
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::loan::{Loan, lend};
@@ -48,6 +49,12 @@ const WORTH_CROWDING: Duration = Duration::from_millis(20);
 
 /// How long the caller alone works between two looks at the clock.
 const ALONE: Duration = Duration::from_nanos(300);
+
+/// As long as nobody has come, the caller's portions last so long,
+const WAIT: Duration = Duration::from_micros(50);
+
+/// and after each, so many times, it lets others have its processor.
+const WAITS: u32 = 8;
 
 /// The smallest portion, as long as its size is ours to choose.
 const PORTION: Duration = Duration::from_nanos(400);
@@ -189,12 +196,20 @@ where
     fn together(&self, mut pace: Option<Pace>) {
         let mut filler = self.slots.filler(self.items, self.f);
         self.call(pace);
+        let mut waits = WAITS;
         let mut then = Instant::now();
         loop {
             let smallest = pace.map_or(1, |pace| pace.items_in(PORTION));
+            // As long as nobody has come, small portions: whoever was called may
+            // be waiting for this very processor.
+            let alone = waits > 0 && self.invitation.came.load(Ordering::Relaxed) == 0;
+            let largest = match pace {
+                Some(pace) if alone => pace.items_in(WAIT),
+                _ => usize::MAX,
+            };
             let filled = filler.fill(|unclaimed| match self.chunk {
                 Some(chunk) => chunk,
-                None => portion(unclaimed, self.workers, smallest),
+                None => portion(unclaimed, self.workers, smallest).min(largest),
             });
             if filled == 0 {
                 return;
@@ -202,6 +217,10 @@ where
             let now = Instant::now();
             pace = Some(Pace { items: filled, took: now - then });
             then = now;
+            if alone {
+                waits -= 1;
+                thread::yield_now();
+            }
             self.call(pace);
         }
     }
@@ -218,8 +237,10 @@ where
             self.crew.board.post(loan, more);
         }
         let worth = left.map_or(unclaimed > 0, |left| left > WORTH_WAKING);
-        if worth && self.crew.board.is_open() {
-            self.crew.bell.ring();
+        if worth && self.crew.board.is_open() && self.crew.bell.ring() {
+            // The sleeper may have been put behind this thread, on the same
+            // processor: it comes first, and moves away (see `processor`).
+            thread::yield_now();
         }
     }
 }
