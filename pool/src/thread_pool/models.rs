@@ -29,6 +29,9 @@ struct Place {
     bell: Bell,
     board: Board,
     queue: Mutex<VecDeque<Job>>,
+    /// How long the queue is, for those who look in passing. It orders
+    /// nothing, so a wake-up that only the lock would save is lost here.
+    len: AtomicUsize,
 }
 
 /// A job that can be run or taken back, once; it counts how often.
@@ -64,8 +67,13 @@ impl Search for Place {
     type Work = Work;
 
     fn find(&self) -> Option<Work> {
-        let job = lock(&self.queue).pop_front();
-        job.map(Work::Run).or_else(|| self.board.take().map(Work::Help))
+        let job = self.is_more().then(|| {
+            let mut queue = lock(&self.queue);
+            let job = queue.pop_front();
+            self.len.store(queue.len(), Ordering::Relaxed);
+            job
+        });
+        job.flatten().map(Work::Run).or_else(|| self.board.take().map(Work::Help))
     }
 
     fn search(&self, _others: bool) -> Option<Work> {
@@ -77,7 +85,7 @@ impl Search for Place {
     }
 
     fn is_more(&self) -> bool {
-        !lock(&self.queue).is_empty()
+        self.len.load(Ordering::Relaxed) > 0
     }
 
     fn searchers(&self) -> usize {
@@ -91,6 +99,7 @@ impl Place {
             bell: Bell::new(),
             board: Board::new(),
             queue: Mutex::new(VecDeque::new()),
+            len: AtomicUsize::new(0),
         })
     }
 
@@ -107,7 +116,12 @@ impl Place {
     }
 
     fn submit(&self, job: &Job) -> bool {
-        self.bell.admit(|| lock(&self.queue).push_back(job.clone()), || job.take())
+        let publish = || {
+            let mut queue = lock(&self.queue);
+            queue.push_back(job.clone());
+            self.len.store(queue.len(), Ordering::Relaxed);
+        };
+        self.bell.admit(publish, || job.take())
     }
 }
 
@@ -153,6 +167,36 @@ fn one_thread_runs_two_jobs() {
 #[test]
 fn two_threads_run_two_jobs() {
     every_job_is_run(2, 2, 2);
+}
+
+/// Whoever takes one of two jobs sees to it that somebody comes for the other:
+/// here the first can end only when the second has run.
+#[test]
+fn two_threads_run_two_jobs_at_once() {
+    model(2, || {
+        let place = Place::new();
+        let second = Job::new();
+        let waits_for = second.clone();
+        let threads: Vec<_> = (0..2)
+            .map(|_| {
+                let (place, second) = (Arc::clone(&place), waits_for.clone());
+                thread::spawn(move || {
+                    while let Some(Work::Run(job)) = place.bell.next(&*place) {
+                        job.run();
+                        while second.runs() == 0 {
+                            thread::yield_now();
+                        }
+                    }
+                })
+            })
+            .collect();
+        assert!(place.submit(&Job::new()) && place.submit(&second));
+        while second.runs() == 0 {
+            thread::yield_now();
+        }
+        place.bell.close();
+        threads.into_iter().for_each(|thread| thread.join().expect("it ends"));
+    });
 }
 
 /// Whatever falls between, a job that was accepted is run, and one that was
@@ -204,9 +248,14 @@ fn a_map(helpers: usize, items: usize, preemptions: usize) {
                 *cell
             })
         };
+        // And all read what the owner has lent, to the very end of their work.
+        let lent = Shared(vec![UnsafeCell::new(0)]);
+        let lent = &lent;
         let work = || {
             let mut filler = slots.filler(&numbers, &fill);
             while filler.fill(|_| 1) > 0 {}
+            drop(filler);
+            lent.0[0].with(|_| ());
         };
         lend(&work, |loan| {
             place.board.post(loan, helpers);
@@ -214,6 +263,8 @@ fn a_map(helpers: usize, items: usize, preemptions: usize) {
             work();
             place.board.withdraw(loan);
         });
+        // The owner has it to itself again.
+        lent.0[0].with_mut(|_| ());
         assert!(!place.board.is_open());
         let results = slots.finish().expect("no panic");
         for (item, result) in results.into_iter().enumerate() {
