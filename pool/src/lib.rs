@@ -47,7 +47,8 @@
 //!
 //! All pools have one vocabulary: `new(workers)`, `map`, `map_chunked` with a
 //! chunk size of one's own, and, of our own two, `map_each` with an outcome for
-//! each item. [`cube`](mod@cube) is the work.
+//! each item. Single tasks are [submitted](ThreadPool::submit), endless items
+//! [mapped lazily](ThreadPool::imap). [`cube`](mod@cube) is the work.
 //!
 //! # Invariants
 //!
@@ -75,13 +76,15 @@ pub mod chunk;
 pub mod cube;
 mod error;
 mod loan;
+mod panics;
 mod process_pool;
 mod rayon_pool;
 pub mod serial;
 mod slots;
+mod sync;
 mod thread_pool;
 
 pub use error::Error;
 pub use process_pool::ProcessPool;
 pub use rayon_pool::RayonPool;
-pub use thread_pool::ThreadPool;
+pub use thread_pool::{Handle, Imap, ImapUnordered, ThreadPool, ThreadPoolBuilder};

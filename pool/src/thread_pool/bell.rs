@@ -1,0 +1,177 @@
+//! How idle threads sleep, and how few of them are woken.
+//!
+//! To wake a sleeping thread costs the one who wakes it some microseconds (a
+//! system call, and on a virtual machine an interrupt of the other processor),
+//! and the sleeper is there some tens of microseconds later. So at most one
+//! thread is ever woken at a time: while somebody is awake and *looking* for
+//! work, or has been woken to look, nobody else is. Whoever finds work and sees
+//! that there is more rings for the next. Go's scheduler calls this rule
+//! "spinning threads", tokio's "searching workers".
+//!
+//! What must not happen is that work lies there and everybody sleeps. Both
+//! sides write before they read: who brings work publishes it and then looks
+//! whether anybody is looking; who stops looking says so and then looks for
+//! work once more. A `SeqCst` fence between the two steps of each makes sure
+//! that one of them sees the other (Dekker 1965). The models in `models.rs` try all
+//! orders.
+
+use std::sync::PoisonError;
+
+use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
+use crate::sync::{Condvar, Mutex, lock};
+
+/// What sleeping threads wait for.
+#[derive(Debug)]
+pub(crate) struct Bell {
+    /// Threads that look for work, and those that were woken to look.
+    looking: AtomicUsize,
+    /// Threads that sleep and were not rung for. Changes only under `door`.
+    asleep: AtomicUsize,
+    door: Mutex<Door>,
+    rung: Condvar,
+    /// Nothing more comes, so nobody sleeps any more. Set under `door`.
+    closed: AtomicBool,
+}
+
+#[derive(Debug, Default)]
+struct Door {
+    /// How many sleepers may get up.
+    calls: usize,
+}
+
+/// Where a thread looks for something to do.
+pub(crate) trait Search {
+    /// What it finds.
+    type Work;
+
+    /// Looks once.
+    fn find(&self) -> Option<Self::Work>;
+
+    /// Looks for a while, before the thread sleeps. `others` says that enough
+    /// others do already.
+    fn search(&self, others: bool) -> Option<Self::Work>;
+
+    /// Whether there is anything to find, or was a moment ago.
+    fn is_work(&self) -> bool;
+
+    /// Whether who has found something should wake another for the rest.
+    fn is_more(&self) -> bool;
+
+    /// How many may search at a time.
+    fn searchers(&self) -> usize;
+}
+
+impl Bell {
+    pub(crate) fn new() -> Self {
+        Self {
+            looking: AtomicUsize::new(0),
+            asleep: AtomicUsize::new(0),
+            door: Mutex::new(Door::default()),
+            rung: Condvar::new(),
+            closed: AtomicBool::new(false),
+        }
+    }
+
+    /// Waits for the next thing to do; `None` if the bell is closed and
+    /// nothing is left.
+    pub(crate) fn next<S: Search>(&self, place: &S) -> Option<S::Work> {
+        // Most threads find the next thing at once.
+        if let Some(work) = place.find() {
+            return Some(work);
+        }
+        let looking = self.looking.fetch_add(1, Ordering::Relaxed) + 1;
+        let mut others = looking > place.searchers();
+        loop {
+            let found = place.search(others);
+            if found.is_some() || self.is_closed() {
+                self.looking.fetch_sub(1, Ordering::Relaxed);
+                // Who looked has kept others from being woken; and who saw that
+                // the bell is closed looks once more for what was published
+                // by somebody who did not. (See `admit` for the other fence.)
+                fence(Ordering::SeqCst);
+                if place.is_more() {
+                    self.ring();
+                }
+                return found.or_else(|| place.find());
+            }
+            self.sleep(place);
+            // Who is rung for looks alone.
+            others = place.searchers() == 0;
+        }
+    }
+
+    /// Publishes work and rings, unless the bell is closed; returns whether
+    /// the work was accepted. If the bell is closed at that moment, the work
+    /// may have been found or may lie there for ever: `withdraw` says whether
+    /// it could still take it back.
+    pub(crate) fn admit(&self, publish: impl FnOnce(), withdraw: impl FnOnce() -> bool) -> bool {
+        if self.is_closed() {
+            return false;
+        }
+        publish();
+        self.ring();
+        // `ring` begins with a fence: if the last thread did not see the work
+        // before it ended, we see why it ended.
+        !(self.is_closed() && withdraw())
+    }
+
+    /// Wakes one sleeper, unless somebody looks for work anyway, and says
+    /// whether it did. To be called after the work was published.
+    pub(crate) fn ring(&self) -> bool {
+        fence(Ordering::SeqCst);
+        if self.looking.load(Ordering::Relaxed) > 0 || self.asleep.load(Ordering::Relaxed) == 0 {
+            return false;
+        }
+        let mut door = lock(&self.door);
+        if self.asleep.load(Ordering::Relaxed) == 0 {
+            return false;
+        }
+        self.asleep.fetch_sub(1, Ordering::Relaxed);
+        // On behalf of the sleeper, who needs a while to get up.
+        self.looking.fetch_add(1, Ordering::Relaxed);
+        door.calls += 1;
+        drop(door);
+        self.rung.notify_one();
+        true
+    }
+
+    /// How many threads look for work, or will in a moment.
+    pub(crate) fn looking(&self) -> usize {
+        self.looking.load(Ordering::Relaxed)
+    }
+
+    /// Sleeps until somebody rings, unless there is work. The thread was
+    /// looking before and looks again afterwards.
+    fn sleep(&self, place: &impl Search) {
+        let mut door = lock(&self.door);
+        self.asleep.fetch_add(1, Ordering::Relaxed);
+        self.looking.fetch_sub(1, Ordering::Relaxed);
+        fence(Ordering::SeqCst);
+        if !place.is_work() {
+            while door.calls == 0 && !self.is_closed() {
+                door = self.rung.wait(door).unwrap_or_else(PoisonError::into_inner);
+            }
+        }
+        if door.calls > 0 {
+            // Who rang has counted for this thread, or for another, which
+            // then sleeps on in its stead.
+            door.calls -= 1;
+        } else {
+            self.asleep.fetch_sub(1, Ordering::Relaxed);
+            self.looking.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether nothing more is accepted.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Relaxed)
+    }
+
+    /// Accepts nothing more and wakes all, for good: from now on nobody sleeps.
+    pub(crate) fn close(&self) {
+        let door = lock(&self.door);
+        self.closed.store(true, Ordering::Relaxed);
+        drop(door);
+        self.rung.notify_all();
+    }
+}
