@@ -16,13 +16,31 @@ pub enum Error {
     #[error("cannot start a thread of the pool")]
     Thread(#[source] Arc<io::Error>),
     /// The function panicked in this process. The worker lives on.
-    #[error("{} panicked: {message}", named(*item))]
+    #[error("{} panicked: {message}{}", named(*item), at(location.as_deref()))]
     Panicked {
         /// The item, where the pool knows it; rayon does not say.
         item: Option<usize>,
-        /// What the panic said.
+        /// What the panic said; a payload that is no text says so.
+        message: String,
+        /// File, line and column, unless the program has set a panic hook of
+        /// its own since it made its first pool.
+        location: Option<String>,
+        /// The way to the panic, if `RUST_BACKTRACE` asks for it.
+        backtrace: Option<Arc<str>>,
+    },
+    /// The initializer of the pool failed or panicked. It was not tried again.
+    #[error("the initializer failed: {message}")]
+    Initializer {
+        /// What it returned or said, as text.
         message: String,
     },
+    /// The task was dropped before it began: by its handle, or because the
+    /// pool was killed or dropped.
+    #[error("the task was cancelled before it began")]
+    Cancelled,
+    /// The pool has been shut down and takes no more tasks.
+    #[error("the pool is closed")]
+    Closed,
     /// A worker process could not be started when the pool was made.
     #[error("cannot start a worker process")]
     Spawn(#[source] Arc<processes::Error>),
@@ -43,7 +61,9 @@ impl Error {
     /// The same error of another item.
     pub(crate) fn of(self, item: usize) -> Self {
         match self {
-            Error::Panicked { message, .. } => Error::Panicked { item: Some(item), message },
+            Error::Panicked { message, location, backtrace, .. } => {
+                Error::Panicked { item: Some(item), message, location, backtrace }
+            }
             Error::Process { source, .. } => Error::Process { item, source },
             other => other,
         }
@@ -52,4 +72,8 @@ impl Error {
 
 fn named(item: Option<usize>) -> String {
     item.map_or_else(|| "an item".into(), |item| format!("item {item}"))
+}
+
+fn at(location: Option<&str>) -> String {
+    location.map_or_else(String::new, |location| format!(", at {location}"))
 }

@@ -75,13 +75,15 @@ pub mod chunk;
 pub mod cube;
 mod error;
 mod loan;
+mod panics;
 mod process_pool;
 mod rayon_pool;
 pub mod serial;
 mod slots;
+mod sync;
 mod thread_pool;
 
 pub use error::Error;
 pub use process_pool::ProcessPool;
 pub use rayon_pool::RayonPool;
-pub use thread_pool::ThreadPool;
+pub use thread_pool::{Handle, Imap, ImapUnordered, ThreadPool, ThreadPoolBuilder};

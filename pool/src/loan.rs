@@ -11,11 +11,12 @@
 //! starts itself.
 #![allow(unsafe_code, reason = "the lifetime of borrowed work is erased here and proved here")]
 
-use std::hint::spin_loop;
+use std::fmt;
 use std::mem::transmute;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread::{self, Thread};
+
+use crate::sync::atomic::{AtomicUsize, Ordering};
+use crate::sync::thread::{self, Thread};
+use crate::sync::{Arc, wait_a_little};
 
 /// The work, as the owner lends it.
 type Work<'a> = dyn Fn() + Sync + 'a;
@@ -23,11 +24,6 @@ type Work<'a> = dyn Fn() + Sync + 'a;
 /// The bit of [`Loan::state`] that says that nobody may begin any more. The
 /// bits below count the borrowers.
 const ENDED: usize = 1 << (usize::BITS - 1);
-
-/// How often the owner looks before it parks: about a microsecond, because
-/// waking a parked thread costs many, and the last borrower is usually at its
-/// last items.
-const LOOKS: u32 = 64;
 
 /// A right to do the owner's work, as long as the owner allows.
 pub(crate) struct Loan {
@@ -57,13 +53,19 @@ pub(crate) fn lend<T>(work: &Work<'_>, meanwhile: impl FnOnce(&Arc<Loan>) -> T) 
     meanwhile(&loan)
 }
 
+impl fmt::Debug for Loan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Loan").field("state", &self.state).finish_non_exhaustive()
+    }
+}
+
 impl Loan {
-    /// Does the work, unless the loan has ended. A panic of the work goes on
-    /// to the borrower.
-    pub(crate) fn work(&self) {
-        if let Some(borrowed) = self.begin() {
-            (borrowed.work)();
-        }
+    /// Does the work, unless the loan has ended, and says whether it did. A
+    /// panic of the work goes on to the borrower.
+    pub(crate) fn work(&self) -> bool {
+        let Some(borrowed) = self.begin() else { return false };
+        (borrowed.work)();
+        true
     }
 
     fn begin(&self) -> Option<Borrowed<'_>> {
@@ -85,6 +87,7 @@ struct Borrowed<'a> {
 impl Drop for Borrowed<'_> {
     fn drop(&mut self) {
         // `Release` hands all that the work wrote to the owner, who acquires.
+        // The loan itself outlives this: whoever borrows holds its `Arc`.
         if self.loan.state.fetch_sub(1, Ordering::Release) == ENDED + 1 {
             self.loan.owner.unpark();
         }
@@ -98,21 +101,20 @@ impl Drop for Recall<'_> {
     fn drop(&mut self) {
         let state = &self.0.state;
         state.fetch_or(ENDED, Ordering::Relaxed);
-        let mut looks = 0;
+        // The last borrower is usually at its last items, and to be woken
+        // takes longer than they do.
+        if wait_a_little(|| state.load(Ordering::Acquire) == ENDED) {
+            return;
+        }
         while state.load(Ordering::Acquire) != ENDED {
-            if looks < LOOKS {
-                looks += 1;
-                spin_loop();
-            } else {
-                // A wake-up between the look and the park is not lost: it
-                // makes the park return at once. Others make it look again.
-                thread::park();
-            }
+            // A wake-up between the look and the park is not lost: it makes
+            // the park return at once. Others make it look again.
+            thread::park();
         }
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(pool_loom)))]
 mod tests {
     use std::panic::{AssertUnwindSafe, catch_unwind};
     use std::sync::atomic::AtomicBool;
@@ -125,7 +127,8 @@ mod tests {
     fn the_owner_waits_for_a_borrower_even_when_it_panics() {
         let (hand_out, borrowers) = mpsc::channel::<Arc<Loan>>();
         let (began, wait) = mpsc::channel();
-        let borrower = thread::spawn(move || borrowers.iter().for_each(|loan| loan.work()));
+        let borrower =
+            thread::spawn(move || borrowers.iter().for_each(|loan| assert!(loan.work())));
         let finished = AtomicBool::new(false);
         let slow = || {
             began.send(()).expect("the owner waits for this");
@@ -152,10 +155,10 @@ mod tests {
             times.fetch_add(1, Ordering::Relaxed);
         };
         let late = lend(&count, |loan| {
-            loan.work();
+            assert!(loan.work());
             Arc::clone(loan)
         });
-        late.work();
+        assert!(!late.work());
         assert_eq!(times.into_inner(), 1);
     }
 

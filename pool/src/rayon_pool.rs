@@ -9,14 +9,12 @@
 //! same for every pool here.
 
 use std::io;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
-use processes::message_of;
 use rayon::prelude::*;
 
-use crate::Error;
+use crate::{Error, panics};
 
 /// A rayon pool with the vocabulary of this crate.
 ///
@@ -100,8 +98,8 @@ impl RayonPool {
     /// Runs `work` in the pool; a panic becomes an error.
     fn catch<R: Send>(&self, work: impl FnOnce() -> R + Send) -> Result<R, Error> {
         let pool = self.pool.as_ref().expect("taken only when dropped");
-        catch_unwind(AssertUnwindSafe(|| pool.install(work)))
-            .map_err(|payload| Error::Panicked { item: None, message: message_of(payload) })
+        // rayon's threads panic, so where is not known here.
+        panics::catch(|| pool.install(work)).map_err(|panic| panic.of(None))
     }
 }
 

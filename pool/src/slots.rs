@@ -3,32 +3,29 @@
 //! Each chunk is claimed by exactly one thread, with one atomic instruction on
 //! a counter that the threads share. (They contend for it: where chunks are of
 //! a few nanoseconds, the counter's cache line is what they wait for.) What a
-//! thread has done it counts for itself, and adds to a second counter once, when
-//! no chunk is left. Results are written where they will stay, so keeping the order of the
-//! items costs nothing. An item whose function panics leaves its slot empty
-//! and its message in a list; the rest of the chunk is still done.
+//! thread has done it counts for itself, and adds to a second counter once,
+//! when it is done. Results are written where they will stay, so keeping the
+//! order of the items costs nothing. An item whose function panics leaves its
+//! slot empty and its panic in a list; the rest of the chunk is still done.
 #![allow(unsafe_code, reason = "slots are shared before they are filled, and each is filled once")]
 
 use std::cell::UnsafeCell;
 use std::mem::MaybeUninit;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
-
-use processes::message_of;
 
 use crate::Error;
+use crate::panics::{self, Panic};
+use crate::sync::atomic::{AtomicUsize, Ordering};
+use crate::sync::{Mutex, MutexGuard, lock};
 
 /// The results of a map that is under way.
 pub(crate) struct Slots<R> {
     slots: Box<[Slot<R>]>,
-    chunk: usize,
-    /// The number of chunks claimed so far, and of attempts that found none.
+    /// The number of slots claimed so far.
     claimed: OwnLine<AtomicUsize>,
     /// The number of slots whose item was tried, by the threads that are done.
     tried: OwnLine<AtomicUsize>,
-    /// The items that panicked, whose slots are empty, with their messages.
-    panics: Mutex<Vec<(usize, String)>>,
+    /// The items that panicked, whose slots are empty.
+    panics: Mutex<Vec<(usize, Panic)>>,
 }
 
 /// A value that shares its cache line with no other, so that threads which
@@ -45,74 +42,64 @@ struct Slot<R>(UnsafeCell<MaybeUninit<R>>);
 unsafe impl<R: Send> Sync for Slot<R> {}
 
 impl<R> Slots<R> {
-    /// Empty slots, to be claimed in chunks of this size.
-    ///
-    /// # Panics
-    /// If the chunk size is zero.
-    pub(crate) fn new(len: usize, chunk: usize) -> Self {
-        assert!(chunk > 0, "a chunk holds at least one item");
+    /// Empty slots, to be claimed and filled.
+    pub(crate) fn new(len: usize) -> Self {
         Self {
             slots: (0..len).map(|_| Slot(UnsafeCell::new(MaybeUninit::uninit()))).collect(),
-            chunk,
             claimed: OwnLine(AtomicUsize::new(0)),
             tried: OwnLine(AtomicUsize::new(0)),
-            panics: Mutex::default(),
+            panics: Mutex::new(Vec::new()),
         }
     }
 
-    /// How many chunks there are to claim in all.
-    pub(crate) fn chunks(&self) -> usize {
-        self.slots.len().div_ceil(self.chunk)
+    /// How many slots nobody has claimed yet.
+    pub(crate) fn unclaimed(&self) -> usize {
+        self.slots.len() - self.claimed.0.load(Ordering::Relaxed)
     }
 
-    /// Fills chunks with `f` of each item until no chunk is left; any number
-    /// of threads may do so at once.
+    /// One thread's part in the filling, with `f` of each item.
     ///
     /// # Panics
     /// If there are not as many items as slots.
-    pub(crate) fn fill<T>(&self, items: &[T], f: impl Fn(&T) -> R) {
+    pub(crate) fn filler<'a, T, F: Fn(&T) -> R>(
+        &'a self,
+        items: &'a [T],
+        f: &'a F,
+    ) -> Filler<'a, T, R, F> {
         assert_eq!(items.len(), self.slots.len(), "an item for each slot");
-        let mut tried = 0;
-        while let Some((start, slots)) = self.claim() {
-            let items = &items[start..start + slots.len()];
-            let mut done = 0;
-            while done < items.len() {
-                // One `catch_unwind` for the whole chunk costs nothing while
-                // nothing panics. After a panic it begins again one item on.
-                let caught = catch_unwind(AssertUnwindSafe(|| {
-                    for (item, slot) in items[done..].iter().zip(&mut slots[done..]) {
-                        slot.write(f(item));
-                        done += 1;
-                    }
-                }));
-                if let Err(payload) = caught {
-                    let mut panics = self.panics.lock().unwrap_or_else(PoisonError::into_inner);
-                    panics.push((start + done, message_of(payload)));
-                    done += 1;
-                }
-            }
-            tried += done;
-        }
-        // `Release`: whoever counts these slots also sees what is in them.
-        self.tried.0.fetch_add(tried, Ordering::Release);
+        Filler { slots: self, items, f, tried: 0 }
     }
 
-    /// The first item of the next chunk, and its slots.
+    /// The first item of the next chunk, and its slots; as many as `size`
+    /// makes of the number of slots that are unclaimed, at least one.
     #[allow(clippy::mut_from_ref, reason = "no slot is given out twice")]
-    fn claim(&self) -> Option<(usize, &mut [MaybeUninit<R>])> {
-        // The count grows by one a call, so it cannot come round again.
-        let chunk = self.claimed.0.fetch_add(1, Ordering::Relaxed);
-        if chunk >= self.chunks() {
-            return None;
-        }
-        let start = chunk * self.chunk;
-        let slots = &self.slots[start..self.slots.len().min(start.saturating_add(self.chunk))];
+    fn claim(&self, size: impl Fn(usize) -> usize) -> Option<(usize, &mut [MaybeUninit<R>])> {
+        let len = self.slots.len();
+        let mut start = self.claimed.0.load(Ordering::Relaxed);
+        let end = loop {
+            if start == len {
+                return None;
+            }
+            let end = start + size(len - start).clamp(1, len - start);
+            // `Relaxed`: the counter hands out numbers and nothing else.
+            match self.claimed.0.compare_exchange_weak(
+                start,
+                end,
+                Ordering::Relaxed,
+                Ordering::Relaxed,
+            ) {
+                Ok(_) => break end,
+                Err(now) => start = now,
+            }
+        };
+        let slots = &self.slots[start..end];
         let first = slots.as_ptr().cast::<MaybeUninit<R>>().cast_mut();
         // SAFETY: `first` points to as many slots as the slice holds, each an
         // `UnsafeCell` that may be written through a shared reference, and
         // each with the layout of what it holds (`repr(transparent)`, twice).
-        // No other reference to them exists or will: `fetch_add` gives every
-        // chunk to one call, chunks do not overlap, and `finish` takes `self`.
+        // No other reference to them exists or will: the counter only grows,
+        // and whoever moves it from `start` to `end` has what lies between;
+        // and `finish` takes `self`.
         Some((start, unsafe { std::slice::from_raw_parts_mut(first, slots.len()) }))
     }
 
@@ -129,26 +116,68 @@ impl<R> Slots<R> {
 
     /// One result for each item, in order.
     pub(crate) fn finish_each(mut self) -> Vec<Result<R, Error>> {
-        self.panics().sort_unstable();
-        let mut panics = std::mem::take(self.panics()).into_iter().peekable();
+        self.panics().sort_unstable_by_key(|(item, _)| *item);
+        let mut panics = std::mem::take(&mut *self.panics()).into_iter().peekable();
         let outcome = |(item, slot): (usize, Slot<R>)| match panics.next_if(|p| p.0 == item) {
             // SAFETY: All items were tried, and this one did not panic.
             None => Ok(unsafe { slot.0.into_inner().assume_init() }),
-            Some((_, message)) => Err(Error::Panicked { item: Some(item), message }),
+            Some((_, panic)) => Err(panic.of(Some(item))),
         };
         self.slots.into_iter().enumerate().map(outcome).collect()
     }
 
     /// The items that panicked. All other slots are filled.
-    fn panics(&mut self) -> &mut Vec<(usize, String)> {
-        // `Acquire`: see `fill`. What was claimed but not finished would be
-        // read before it is written.
+    fn panics(&mut self) -> MutexGuard<'_, Vec<(usize, Panic)>> {
+        // `Acquire`: see `Filler::drop`. What was claimed but not finished
+        // would be read before it is written.
         assert_eq!(
             self.tried.0.load(Ordering::Acquire),
             self.slots.len(),
             "every chunk is finished"
         );
-        self.panics.get_mut().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.panics)
+    }
+}
+
+/// One thread at work on the slots. When it is dropped, what it did counts.
+pub(crate) struct Filler<'a, T, R, F> {
+    slots: &'a Slots<R>,
+    items: &'a [T],
+    f: &'a F,
+    tried: usize,
+}
+
+impl<T, R, F: Fn(&T) -> R> Filler<'_, T, R, F> {
+    /// Claims a chunk and fills it; returns how many items that were, zero if
+    /// none was left. `size` makes the size of a chunk of the number of items
+    /// that nobody has claimed.
+    pub(crate) fn fill(&mut self, size: impl Fn(usize) -> usize) -> usize {
+        let Some((start, slots)) = self.slots.claim(size) else { return 0 };
+        let items = &self.items[start..start + slots.len()];
+        let mut done = 0;
+        while done < items.len() {
+            // One catch for the whole chunk costs little while nothing
+            // panics. After a panic it begins again one item on.
+            let caught = panics::catch(|| {
+                for (item, slot) in items[done..].iter().zip(&mut slots[done..]) {
+                    slot.write((self.f)(item));
+                    done += 1;
+                }
+            });
+            if let Err(panic) = caught {
+                lock(&self.slots.panics).push((start + done, panic));
+                done += 1;
+            }
+        }
+        self.tried += done;
+        done
+    }
+}
+
+impl<T, R, F> Drop for Filler<'_, T, R, F> {
+    fn drop(&mut self) {
+        // `Release`: whoever counts these slots also sees what is in them.
+        self.slots.tried.0.fetch_add(self.tried, Ordering::Release);
     }
 }
 
@@ -163,17 +192,22 @@ unsafe fn assume_filled<R>(slots: Box<[Slot<R>]>) -> Vec<R> {
     unsafe { Box::from_raw(slots) }.into_vec()
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(pool_loom)))]
 mod tests {
     use std::sync::Arc;
 
     use super::*;
 
-    /// A value that counts the copies of it that are alive, and may panic.
+    fn fill<T, R>(slots: &Slots<R>, items: &[T], chunk: usize, f: impl Fn(&T) -> R) {
+        let mut filler = slots.filler(items, &f);
+        while filler.fill(|_| chunk) > 0 {}
+    }
+
+    /// Values that count the copies of themselves that are alive.
     fn counted(items: &[u32], panics: impl Fn(u32) -> bool + Sync) -> (Slots<Arc<()>>, Arc<()>) {
         let alive = Arc::new(());
-        let slots = Slots::new(items.len(), 3);
-        slots.fill(items, |&item| {
+        let slots = Slots::new(items.len());
+        fill(&slots, items, 3, |&item| {
             assert!(!panics(item), "item {item}");
             Arc::clone(&alive)
         });
@@ -202,14 +236,16 @@ mod tests {
     #[test]
     #[should_panic(expected = "every chunk is finished")]
     fn unfilled_slots_are_never_read() {
-        let _ = Slots::<String>::new(1, 1).finish();
+        let _ = Slots::<String>::new(1).finish();
     }
 
     #[test]
-    fn values_without_size_and_chunks_without_bound() {
-        let slots = Slots::new(5, usize::MAX);
-        assert_eq!(slots.chunks(), 1);
-        slots.fill(&[(); 5], |()| ());
-        assert_eq!(slots.finish().map(|all| all.len()).ok(), Some(5));
+    fn values_without_size_and_chunks_of_any() {
+        for chunk in [0, 1, 2, 5, 6, usize::MAX] {
+            let slots = Slots::new(5);
+            fill(&slots, &[(); 5], chunk, |()| ());
+            assert_eq!(slots.unclaimed(), 0);
+            assert_eq!(slots.finish().map(|all| all.len()).ok(), Some(5));
+        }
     }
 }

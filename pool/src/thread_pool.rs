@@ -1,43 +1,59 @@
 //! A crew of threads behind one queue, and a caller who works too.
 
-use std::io;
-use std::sync::Arc;
-use std::thread::{self, JoinHandle};
+mod bell;
+mod board;
+mod builder;
+mod crew;
+mod imap;
+mod job;
+mod map;
 
-use crossbeam_channel::{Receiver, Sender, unbounded};
+use std::sync::Arc;
+
+pub use builder::ThreadPoolBuilder;
+use crew::{Crew, go_inside};
+pub use imap::{Imap, ImapUnordered};
+pub use job::Handle;
+use job::Job;
+use map::Map;
 
 use crate::Error;
-use crate::chunk;
-use crate::loan::{Loan, lend};
 use crate::slots::Slots;
 
-/// Threads that wait for maps to work on.
+/// Threads that wait for work.
 ///
-/// What travels on the queue is not items but invitations: "there is a map
-/// under way, come and take chunks of it". The caller invites as many threads
-/// as could help, then takes chunks itself. Two things follow:
+/// Two kinds of work come to them. A *task* is submitted to a queue, and each
+/// is run by one thread. A *map* is not queued at all: the caller does it, and
+/// the threads help. Three things follow:
 ///
 /// - A map never waits for a thread to become free. If all are busy, the
 ///   caller does all of the work; so a function that maps on the same pool, to
 ///   whatever depth, cannot deadlock.
-/// - Tiny maps are over before the first thread has woken, which takes longer
-///   than a hundred cubes. The invitation is then void, and the thread goes
-///   back to sleep.
+/// - Tiny maps are over before the first thread has been woken, which takes
+///   longer than a thousand cubes. So a map asks for help only when what is left
+///   to do is worth a wake-up.
+/// - Items of a map must not wait for each other: the caller may do them all,
+///   one after the other. (Where the chunks of a map are fewer than 8 for each
+///   worker, all workers are asked at once.)
 ///
-/// Dropping the pool ends its threads and waits for them.
+/// An idle thread looks for work for 50 microseconds, then it sleeps; a pool
+/// without work uses no processor time.
+///
+/// Dropping the pool drops the tasks that wait, finishes those that run, ends
+/// its threads and waits for them. [`shutdown`](Self::shutdown) also runs what
+/// waits.
 ///
 /// ```
 /// let pool = pool::ThreadPool::new(4)?;
 /// let words = ["many".to_string(), "performers".to_string()];
 /// assert_eq!(pool.map(&words, String::len)?, [4, 10]);
+/// assert_eq!(pool.submit(|| 6 * 7)?.join()?, 42);
 /// # Ok::<(), pool::Error>(())
 /// ```
 #[derive(Debug)]
 pub struct ThreadPool {
-    /// `None` only while the pool is dropped, which is how the threads learn
-    /// that no invitation will come.
-    invitations: Option<Sender<Arc<Loan>>>,
-    threads: Vec<JoinHandle<()>>,
+    crew: Arc<Crew>,
+    workers: usize,
 }
 
 impl ThreadPool {
@@ -49,40 +65,38 @@ impl ThreadPool {
     /// [`Error::NoWorkers`] for none, and [`Error::Thread`] if the system
     /// refuses one; those that were started end first.
     pub fn new(workers: usize) -> Result<Self, Error> {
-        if workers == 0 {
-            return Err(Error::NoWorkers);
-        }
-        let (invitations, invited) = unbounded();
-        let mut pool = Self { invitations: Some(invitations), threads: Vec::new() };
-        for worker in 0..workers {
-            let thread = start(worker, invited.clone()).map_err(|e| Error::Thread(Arc::new(e)))?;
-            pool.threads.push(thread);
-        }
-        Ok(pool)
+        Self::builder().workers(workers).build()
     }
 
-    /// How many threads work on one map at most, the caller among them.
+    /// A pool with other properties than [`new`](Self::new) gives it.
+    pub fn builder() -> ThreadPoolBuilder {
+        ThreadPoolBuilder::new()
+    }
+
+    /// How many threads work on one map at most, the caller among them; and
+    /// how many tasks run at a time.
     pub fn workers(&self) -> usize {
-        self.threads.len()
+        self.workers
     }
 
     /// Applies `f` to each item, in any order on any of the threads, and
     /// returns the results in the order of the items.
     ///
-    /// Items are borrowed, not copied, and are handed out in chunks of
-    /// [`chunk::automatic`] size to whoever is free.
+    /// Items are borrowed, not copied, and are handed out in portions that
+    /// shrink towards the end (guided self-scheduling).
     ///
     /// # Errors
     /// [`Error::Panicked`] if `f` panicked, for the first item in order that
     /// did. All other items are done all the same, and the pool lives on. As
     /// with scoped threads, what `f` was changing when it panicked stays as
-    /// the panic left it.
+    /// the panic left it. [`Error::Closed`] after a shutdown, and
+    /// [`Error::Initializer`] if the caller, who works too, cannot be initialized.
     pub fn map<T, R>(&self, items: &[T], f: impl Fn(&T) -> R + Sync) -> Result<Vec<R>, Error>
     where
         T: Sync,
         R: Send,
     {
-        self.map_chunked(items, chunk::automatic(items.len(), self.workers()), f)
+        self.fill(items, None, f)?.finish()
     }
 
     /// [`map`](Self::map) with a chunk size of one's own: small where some
@@ -103,7 +117,7 @@ impl ThreadPool {
         T: Sync,
         R: Send,
     {
-        self.fill(items, chunk, f).finish()
+        self.fill(items, Some(chunk), f)?.finish()
     }
 
     /// [`map_chunked`](Self::map_chunked) with an outcome for each item, so
@@ -130,42 +144,85 @@ impl ThreadPool {
         T: Sync,
         R: Send,
     {
-        self.fill(items, chunk, f).finish_each()
+        match self.fill(items, Some(chunk), f) {
+            Ok(slots) => slots.finish_each(),
+            Err(error) => items.iter().map(|_| Err(error.clone())).collect(),
+        }
+    }
+
+    /// Puts a task into the queue. The first thread that is free runs it.
+    ///
+    /// It costs some hundred nanoseconds, and a wake-up if all threads sleep.
+    ///
+    /// # Errors
+    /// [`Error::Closed`] after a shutdown.
+    pub fn submit<R: Send + 'static>(
+        &self,
+        task: impl FnOnce() -> R + Send + 'static,
+    ) -> Result<Handle<R>, Error> {
+        let (job, outcome) = Job::new(task);
+        self.crew.submit(Arc::clone(&job))?;
+        Ok(Handle::new(job, outcome, Arc::clone(&self.crew)))
+    }
+
+    /// Takes no more work, runs all tasks that wait, and ends the threads. It
+    /// returns when they have ended. A second shutdown does nothing.
+    ///
+    /// A task that shuts down its own pool does not wait: it would wait for
+    /// itself.
+    ///
+    /// ```
+    /// let pool = pool::ThreadPool::new(2)?;
+    /// let task = pool.submit(|| 1)?;
+    /// pool.shutdown();
+    /// assert_eq!(task.join()?, 1);
+    /// assert!(matches!(pool.submit(|| 2), Err(pool::Error::Closed)));
+    /// # Ok::<(), pool::Error>(())
+    /// ```
+    pub fn shutdown(&self) {
+        self.crew.close(false);
+        self.crew.join();
+    }
+
+    /// Takes no more work, drops the tasks that wait, and ends the threads. It
+    /// returns when those that run have ended.
+    ///
+    /// A thread cannot be killed: it shares its memory and its locks with the
+    /// whole program, and would leave both as they were at that moment. So what
+    /// runs is waited for. A task that may never return needs a process of its
+    /// own ([`ProcessPool`](crate::ProcessPool)).
+    pub fn kill(&self) {
+        self.crew.close(true);
+        self.crew.join();
     }
 
     /// The map itself: every item is tried when this returns.
-    fn fill<T, R>(&self, items: &[T], chunk: usize, f: impl Fn(&T) -> R + Sync) -> Slots<R>
+    fn fill<T, R>(
+        &self,
+        items: &[T],
+        chunk: Option<usize>,
+        f: impl Fn(&T) -> R + Sync,
+    ) -> Result<Slots<R>, Error>
     where
         T: Sync,
         R: Send,
     {
-        let slots = Slots::new(items.len(), chunk);
-        let work = || slots.fill(items, &f);
-        // The caller is one of the workers.
-        let helpers = slots.chunks().min(self.workers()).saturating_sub(1);
-        lend(&work, |loan| {
-            let invitations = self.invitations.as_ref().expect("taken only when dropped");
-            for _ in 0..helpers {
-                // It fails only if no thread listens; the caller does the work.
-                let _ = invitations.send(Arc::clone(loan));
-            }
-            work();
-        });
-        slots
+        assert!(chunk != Some(0), "a chunk holds at least one item");
+        if self.crew.is_closed() {
+            return Err(Error::Closed);
+        }
+        self.crew.enter()?;
+        let _inside = go_inside();
+        let slots = Slots::new(items.len());
+        let map =
+            Map { items, f: &f, slots: &slots, chunk, workers: self.workers, crew: &self.crew };
+        map.run();
+        Ok(slots)
     }
 }
 
 impl Drop for ThreadPool {
     fn drop(&mut self) {
-        drop(self.invitations.take());
-        for thread in self.threads.drain(..) {
-            // A thread cannot have panicked: `Slots::fill` catches what `f` throws.
-            let _ = thread.join();
-        }
+        self.kill();
     }
-}
-
-fn start(worker: usize, invited: Receiver<Arc<Loan>>) -> io::Result<JoinHandle<()>> {
-    let work = move || invited.iter().for_each(|loan| loan.work());
-    thread::Builder::new().name(format!("pool-{worker}")).spawn(work)
 }

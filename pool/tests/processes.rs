@@ -252,7 +252,7 @@ fn a_serialize_that_panics_leaves_no_hole() {
     let outcomes = pool.map_each(&SEND, &items, 2);
     for (item, outcome) in outcomes.iter().enumerate() {
         match (item, outcome) {
-            (0 | 1, Err(Error::Panicked { item: Some(at), message })) => {
+            (0 | 1, Err(Error::Panicked { item: Some(at), message, .. })) => {
                 assert_eq!(*at, item);
                 assert_eq!(message, "thirteen is bad luck");
             }

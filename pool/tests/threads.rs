@@ -27,7 +27,7 @@ fn a_panic_is_an_error_with_the_message_of_the_loop() {
     let pool = ThreadPool::new(4).expect("threads start");
     for _ in 0..50 {
         match pool.map(&items, f) {
-            Err(Error::Panicked { item, message }) => {
+            Err(Error::Panicked { item, message, .. }) => {
                 assert_eq!((item, message), (Some(42), *expected.clone()));
             }
             other => panic!("{other:?}"),
@@ -37,7 +37,7 @@ fn a_panic_is_an_error_with_the_message_of_the_loop() {
 
     let rayon = RayonPool::new(4).expect("threads start");
     match rayon.map(&items, f) {
-        Err(Error::Panicked { item: None, message }) => assert!(message.ends_with("is bad")),
+        Err(Error::Panicked { item: None, message, .. }) => assert!(message.ends_with("is bad")),
         other => panic!("{other:?}"),
     }
     assert_eq!(rayon.map(&items, |x| x + 1).expect("the pool lives on").len(), 100);
@@ -52,7 +52,7 @@ fn each_item_has_its_own_outcome() {
         for (item, outcome) in items.iter().zip(pool.map_each(&items, chunk, panics_on(&bad))) {
             match outcome {
                 Ok(value) => assert_eq!(value, item * 2),
-                Err(Error::Panicked { item: at, message }) => {
+                Err(Error::Panicked { item: at, message, .. }) => {
                     assert!(bad.contains(item));
                     assert_eq!((at, message), (Some(*item as usize), format!("{item} is bad")));
                 }

@@ -1,0 +1,178 @@
+//! One map: how it begins, who is asked to help, and in which portions.
+//!
+//! To wake a sleeping thread costs the caller about ten microseconds on a
+//! virtual machine, and the sleeper comes thirty later. A map that is done
+//! before that is better done alone. How long it will take nobody knows before,
+//! so the caller begins alone, with a look at the clock now and then, and asks
+//! for help as soon as what is left, at the pace so far, is worth it: the
+//! ski-rental rule, rent until the rent has cost as much as buying. A thread
+//! that is awake and looks for work costs next to nothing to ask, so it is
+//! asked much sooner.
+//!
+//! Once there are several, each takes a share of what is left, a smaller one
+//! each time: guided self-scheduling (C. D. Polychronopoulos and D. J. Kuck,
+//! "Guided self-scheduling: a practical scheduling scheme for parallel
+//! supercomputers", IEEE Transactions on Computers, 1987). The first portions
+//! are large, so that few are taken; the last are small, so that all end
+//! together. The smallest lasts about as long as a few exchanges of the
+//! counter's cache line between two processors.
+
+use std::time::{Duration, Instant};
+
+use crate::loan::lend;
+use crate::slots::Slots;
+use crate::thread_pool::crew::Crew;
+
+/// With fewer portions than this for each worker, help is called at once: the
+/// first item, done alone, could be a large part of the whole.
+const PORTIONS_TO_BEGIN_ALONE: usize = 8;
+
+/// What must be left to do before a sleeper is woken for it.
+const WORTH_WAKING: Duration = Duration::from_micros(40);
+
+/// So long the caller has worked before it trusts its pace enough to wake
+/// somebody: the first item finds cold caches.
+const TRUSTED: Duration = Duration::from_micros(3);
+
+/// What must be left to do before a thread that is awake is asked.
+const WORTH_ASKING: Duration = Duration::from_nanos(1_500);
+
+/// How long the caller alone works between two looks at the clock.
+const ALONE: Duration = Duration::from_nanos(300);
+
+/// The smallest portion, as long as its size is ours to choose.
+const PORTION: Duration = Duration::from_nanos(400);
+
+/// The items, what is done with them, and where the results go.
+pub(crate) struct Map<'a, T, R, F> {
+    pub(crate) items: &'a [T],
+    pub(crate) f: &'a F,
+    pub(crate) slots: &'a Slots<R>,
+    /// The size of a portion, if the user has chosen one.
+    pub(crate) chunk: Option<usize>,
+    /// How many threads may take part, the caller among them.
+    pub(crate) workers: usize,
+    pub(crate) crew: &'a Crew,
+}
+
+/// How fast it goes.
+#[derive(Clone, Copy)]
+struct Pace {
+    items: usize,
+    took: Duration,
+}
+
+impl<T, R, F> Map<'_, T, R, F>
+where
+    T: Sync,
+    R: Send,
+    F: Fn(&T) -> R + Sync,
+{
+    /// Tries every item.
+    pub(crate) fn run(&self) {
+        let portions = self.items.len().div_ceil(self.chunk.unwrap_or(1));
+        let helpers = (self.workers - 1).min(portions.saturating_sub(1));
+        if helpers == 0 {
+            self.slots.filler(self.items, self.f).fill(|unclaimed| unclaimed);
+            return;
+        }
+        let pace = if portions < PORTIONS_TO_BEGIN_ALONE * self.workers {
+            None
+        } else {
+            match self.alone() {
+                None => return,
+                pace => pace,
+            }
+        };
+        lend(&|| self.together(pace), |loan| {
+            let _posted = self.crew.board.post(loan, helpers);
+            self.call(pace);
+            self.together(pace);
+        });
+    }
+
+    /// Works alone until help is worth its price, and returns the pace until
+    /// then; or `None` if nothing is left.
+    fn alone(&self) -> Option<Pace> {
+        let mut filler = self.slots.filler(self.items, self.f);
+        let start = Instant::now();
+        let mut portion = 1;
+        let mut done = 0;
+        loop {
+            let filled =
+                filler.fill(|unclaimed| self.chunk.unwrap_or(1).max(portion.min(unclaimed)));
+            done += filled;
+            if filled == 0 || done == self.items.len() {
+                return None;
+            }
+            let pace = Pace { items: done, took: start.elapsed() };
+            let left = pace.for_items(self.items.len() - done);
+            let worth = if self.crew.bell.looking() > 0 {
+                left > WORTH_ASKING
+            } else {
+                left > WORTH_WAKING && pace.took > TRUSTED
+            };
+            if worth {
+                return Some(pace);
+            }
+            // Never more than a part of what is left, because items that take
+            // longer may come.
+            let left = self.items.len() - done;
+            portion = pace.items_in(ALONE).clamp(8, (left / 4).max(8));
+        }
+    }
+
+    /// What each of several threads does: takes portions until none is left.
+    fn together(&self, mut pace: Option<Pace>) {
+        let mut filler = self.slots.filler(self.items, self.f);
+        self.call(pace);
+        let mut then = Instant::now();
+        loop {
+            let smallest = pace.map_or(1, |pace| pace.items_in(PORTION));
+            let filled = filler.fill(|unclaimed| match self.chunk {
+                Some(chunk) => chunk,
+                None => portion(unclaimed, self.workers, smallest),
+            });
+            if filled == 0 {
+                return;
+            }
+            let now = Instant::now();
+            pace = Some(Pace { items: filled, took: now - then });
+            then = now;
+            self.call(pace);
+        }
+    }
+
+    /// Wakes one helper, if one is wanted and enough is left for it.
+    fn call(&self, pace: Option<Pace>) {
+        let left = self.slots.unclaimed();
+        let worth = match pace {
+            None => left > 0,
+            Some(pace) => pace.for_items(left) > WORTH_WAKING,
+        };
+        if worth && self.crew.board.is_open() {
+            self.crew.bell.ring();
+        }
+    }
+}
+
+/// Half of one worker's share of what is left, but not fewer than `smallest`
+/// unless that would leave somebody without any.
+fn portion(unclaimed: usize, workers: usize, smallest: usize) -> usize {
+    let share = unclaimed.div_ceil(2 * workers);
+    share.max(smallest.min(unclaimed.div_ceil(workers)))
+}
+
+impl Pace {
+    /// How long so many items will take.
+    fn for_items(self, items: usize) -> Duration {
+        let nanoseconds = self.took.as_nanos() as f64 * items as f64 / self.items as f64;
+        Duration::from_nanos(nanoseconds as u64)
+    }
+
+    /// How many items take so long: at least one.
+    fn items_in(self, time: Duration) -> usize {
+        let took = self.took.as_nanos().max(1) as f64;
+        ((time.as_nanos() as f64 * self.items as f64 / took) as usize).max(1)
+    }
+}
