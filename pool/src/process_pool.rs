@@ -3,15 +3,22 @@
 //! A closure cannot be sent to another process, so this pool maps a
 //! [`Task`]: a plain function that both sides know by name.
 
+mod crew;
+mod drive;
+mod job;
+mod map;
+
 use std::sync::Arc;
 
-use crossbeam_channel::{Receiver, Sender, bounded};
-use processes::{Error as TaskError, Task, Worker};
+use processes::Task;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::chunk;
-use crate::{Error, ThreadPool};
+use crate::Error;
+use crew::{Config, Crew};
+use drive::{Drive, Piece};
+use job::Job;
+use map::Map;
 
 /// Worker processes that wait for chunks of items.
 ///
@@ -48,15 +55,8 @@ use crate::{Error, ThreadPool};
 ///     Ok(())
 /// }
 /// ```
-#[derive(Debug)]
 pub struct ProcessPool {
-    /// The workers that nobody is using. There are as many places as workers;
-    /// a place is empty when its worker died and the next has yet to be
-    /// started.
-    idle: Receiver<Option<Worker>>,
-    back: Sender<Option<Worker>>,
-    /// One thread for each worker, the caller's among them.
-    threads: ThreadPool,
+    crew: Arc<Crew>,
 }
 
 impl ProcessPool {
@@ -66,23 +66,25 @@ impl ProcessPool {
     /// [`Error::NoWorkers`] for none, [`Error::Thread`] or [`Error::Spawn`] if
     /// one cannot be started; what was started is ended first.
     pub fn new(workers: usize) -> Result<Self, Error> {
-        let threads = ThreadPool::new(workers)?;
-        let (back, idle) = bounded(workers);
-        for worker in Worker::spawn_all(workers).map_err(|e| Error::Spawn(Arc::new(e)))? {
-            back.send(Some(worker)).expect("there is a place for each");
-        }
-        Ok(Self { idle, back, threads })
+        let config = Config {
+            workers,
+            initializer: None,
+            max_tasks: None,
+            deadline: None,
+            time_to_live: None,
+        };
+        let (crew, places) = Crew::new(config)?;
+        Drive::new(&crew, false).fill(places)?;
+        Ok(Self { crew })
     }
 
     /// How many processes work at a time.
     pub fn workers(&self) -> usize {
-        self.threads.workers()
+        self.crew.config.workers
     }
 
     /// Runs `task` on each item, in any order on any of the workers, and
     /// returns the results in the order of the items.
-    ///
-    /// Items go out in chunks of [`chunk::automatic`] size.
     ///
     /// # Errors
     /// [`Error::Process`] for the first item in order that failed. All other
@@ -92,7 +94,7 @@ impl ProcessPool {
         In: Serialize + Sync,
         Out: DeserializeOwned + Send,
     {
-        self.map_chunked(task, items, chunk::automatic(items.len(), self.workers()))
+        self.run(task, items, None).finish()
     }
 
     /// [`map`](Self::map) with a chunk size of one's own: larger ones spread
@@ -114,7 +116,7 @@ impl ProcessPool {
         In: Serialize + Sync,
         Out: DeserializeOwned + Send,
     {
-        self.outcomes(task, items, chunk).collect()
+        self.run(task, items, Some(chunk)).finish()
     }
 
     /// [`map_chunked`](Self::map_chunked) with an outcome for each item, so
@@ -132,121 +134,47 @@ impl ProcessPool {
         In: Serialize + Sync,
         Out: DeserializeOwned + Send,
     {
-        self.outcomes(task, items, chunk).collect()
+        self.run(task, items, Some(chunk)).finish_each()
     }
 
     /// The map itself: every item is tried when this returns.
-    fn outcomes<In, Out>(
+    fn run<'a, In, Out>(
         &self,
         task: &Task<In, Out>,
-        items: &[In],
-        chunk: usize,
-    ) -> impl Iterator<Item = Result<Out, Error>>
+        items: &'a [In],
+        chunk: Option<usize>,
+    ) -> Arc<Map<'a, In, Out>>
     where
         In: Serialize + Sync,
         Out: DeserializeOwned + Send,
     {
-        let chunks: Vec<&[In]> = items.chunks(chunk).collect();
-        let done = self.threads.map_each(&chunks, 1, |inputs| self.call(task, inputs));
-        let by_item = chunks.into_iter().zip(done).flat_map(|(inputs, done)| match done {
-            Ok(outcomes) => outcomes,
-            // Only a `Serialize` or a `Deserialize` that panicked comes here.
-            Err(panicked) => inputs.iter().map(|_| Err(panicked.clone())).collect(),
-        });
-        by_item.enumerate().map(|(item, outcome)| outcome.map_err(|e| e.of(item)))
-    }
-
-    /// Runs one chunk on the next worker that is free: an outcome for each
-    /// input, whatever becomes of the worker.
-    fn call<In, Out>(&self, task: &Task<In, Out>, inputs: &[In]) -> Vec<Result<Out, Error>>
-    where
-        In: Serialize,
-        Out: DeserializeOwned,
-    {
-        let mut place = Place::take(self);
-        let asked = place.worker().and_then(|mut worker| {
-            let outcomes = ask(&mut worker, task, inputs)?;
-            place.worker = Some(worker);
-            Ok(outcomes)
-        });
-        let failed = |source| Error::Process { item: 0, source: Arc::new(source) };
-        match asked {
-            Ok(outcomes) => outcomes.into_iter().map(|outcome| outcome.map_err(failed)).collect(),
-            Err(error) => {
-                let error = failed(error);
-                inputs.iter().map(|_| Err(error.clone())).collect()
-            }
+        assert!(chunk != Some(0), "a chunk holds at least one item");
+        let map = Arc::new(Map::new(task, items));
+        if !items.is_empty() {
+            let mut drive = Drive::new(&self.crew, false);
+            drive.queue.push_back(Piece {
+                job: Arc::clone(&map) as Arc<dyn Job + '_>,
+                items: 0..items.len(),
+                chunk: chunk.unwrap_or_else(|| automatic(items.len())),
+                automatic: chunk.is_none(),
+                ahead: true,
+                deaths: 0,
+            });
+            drive.finish();
         }
+        map
     }
+}
+
+/// How many items go to a worker at once if nobody says it: see `drive`.
+fn automatic(items: usize) -> usize {
+    let small = std::env::var("P_SMALL").ok().and_then(|v| v.parse().ok()).unwrap_or(1024);
+    let parts = std::env::var("P_PARTS").ok().and_then(|v| v.parse().ok()).unwrap_or(16);
+    items.div_ceil(parts).max(small)
 }
 
 impl Drop for ProcessPool {
     fn drop(&mut self) {
-        // Nobody maps, so all are idle: they leave side by side.
-        let mut workers: Vec<Worker> = self.idle.try_iter().flatten().collect();
-        workers.iter_mut().for_each(Worker::dismiss);
-    }
-}
-
-/// The place of one worker, taken by one thread; dropping it, by a panic too,
-/// gives it back with the worker that is in it, if any.
-struct Place<'a> {
-    pool: &'a ProcessPool,
-    worker: Option<Worker>,
-}
-
-impl<'a> Place<'a> {
-    /// Waits for a place that is free. Whoever has one gives it back after a
-    /// chunk, so a map that finds them all taken by another takes turns with it.
-    fn take(pool: &'a ProcessPool) -> Self {
-        let worker = pool.idle.recv().expect("the pool holds both ends");
-        Self { pool, worker }
-    }
-
-    /// Takes the worker out of its place, or a new one if it is dead. It goes
-    /// back only after a conversation that ended well.
-    fn worker(&mut self) -> Result<Worker, TaskError> {
-        if let Some(mut worker) = self.worker.take()
-            && worker.is_alive()
-        {
-            return Ok(worker);
-        }
-        Worker::spawn()
-    }
-}
-
-impl Drop for Place<'_> {
-    fn drop(&mut self) {
-        // There are as many places as the channel holds, so this never blocks.
-        let _ = self.pool.back.send(self.worker.take());
-    }
-}
-
-/// Sends inputs to a worker and waits for the outcomes.
-///
-/// # Errors
-/// If the worker is lost.
-fn ask<In, Out>(
-    worker: &mut Worker,
-    task: &Task<In, Out>,
-    inputs: &[In],
-) -> Result<Vec<Result<Out, TaskError>>, TaskError>
-where
-    In: Serialize,
-    Out: DeserializeOwned,
-{
-    match worker.call_batch(task, inputs) {
-        Err(unsent @ (TaskError::Encode { .. } | TaskError::TooLarge { .. })) => {
-            // Nothing has gone out, and one input may be to blame: the others
-            // have their chance, half and half.
-            let (left, right) = inputs.split_at(inputs.len() / 2);
-            if left.is_empty() {
-                return Ok(vec![Err(unsent)]);
-            }
-            let mut outcomes = ask(worker, task, left)?;
-            outcomes.extend(ask(worker, task, right)?);
-            Ok(outcomes)
-        }
-        sent => sent,
+        self.crew.kill();
     }
 }

@@ -28,9 +28,22 @@ use std::fmt::Display;
 
 use serde::{Deserialize, Serialize};
 
-/// Why a value cannot be turned into bytes, or back.
+/// Why a value cannot be turned into bytes, or back. It is boxed, for a result
+/// that fits into registers is what makes small values cheap.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum Error {
+#[error(transparent)]
+pub(crate) struct Error(Box<Refusal>);
+
+impl From<Refusal> for Error {
+    #[cold]
+    fn from(refusal: Refusal) -> Self {
+        Self(Box::new(refusal))
+    }
+}
+
+/// What is wrong.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Refusal {
     /// What the value's own `Serialize` or `Deserialize` said.
     #[error("{0}")]
     Said(String),
@@ -50,30 +63,33 @@ pub(crate) enum Error {
 
 impl serde::ser::Error for Error {
     fn custom<T: Display>(said: T) -> Self {
-        Error::Said(said.to_string())
+        Refusal::Said(said.to_string()).into()
     }
 }
 
 impl serde::de::Error for Error {
     fn custom<T: Display>(said: T) -> Self {
-        Error::Said(said.to_string())
+        Refusal::Said(said.to_string()).into()
     }
 }
 
 /// Appends a value's bytes. After an error some of them may be there.
+#[inline]
 pub(crate) fn append<T: Serialize + ?Sized>(value: &T, to: &mut Vec<u8>) -> Result<(), Error> {
     value.serialize(&mut ser::Encoder(to))
 }
 
 /// Decodes a value that fills `bytes`; what is left over is an error.
+#[inline]
 pub(crate) fn decode<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, Error> {
     match decode_first(bytes)? {
         (value, []) => Ok(value),
-        (_, rest) => Err(Error::LeftOver(rest.len())),
+        (_, rest) => Err(Refusal::LeftOver(rest.len()).into()),
     }
 }
 
 /// Decodes the value at the front, and returns the rest.
+#[inline]
 pub(crate) fn decode_first<'a, T: Deserialize<'a>>(
     bytes: &'a [u8],
 ) -> Result<(T, &'a [u8]), Error> {
@@ -143,12 +159,16 @@ mod tests {
 
     #[test]
     fn what_is_refused_says_why() {
-        assert!(matches!(decode::<bool>(&[2]), Err(Error::Invalid { found: 2, .. })));
-        assert!(matches!(decode::<Option<u8>>(&[9, 9]), Err(Error::Invalid { found: 9, .. })));
-        assert!(matches!(decode::<char>(&[0, 216, 0, 0]), Err(Error::Invalid { .. })));
-        assert_eq!(decode::<String>(&[1, 0, 0, 0, 255]), Err(Error::NotUtf8));
-        assert!(matches!(decode::<Shape>(&[9]), Err(Error::Said(_))));
-        assert_eq!(decode::<serde::de::IgnoredAny>(&[1]).err(), Some(Error::NotSelfDescribing));
+        fn refused<T: DeserializeOwned + std::fmt::Debug>(bytes: &[u8]) -> Refusal {
+            *decode::<T>(bytes).expect_err("a refusal").0
+        }
+        assert!(matches!(refused::<bool>(&[2]), Refusal::Invalid { found: 2, .. }));
+        assert!(matches!(refused::<Option<u8>>(&[9, 9]), Refusal::Invalid { found: 9, .. }));
+        assert!(matches!(refused::<char>(&[0, 216, 0, 0]), Refusal::Invalid { .. }));
+        assert_eq!(refused::<String>(&[1, 0, 0, 0, 255]), Refusal::NotUtf8);
+        assert!(matches!(refused::<Shape>(&[9]), Refusal::Said(_)));
+        let any = decode::<serde::de::IgnoredAny>(&[1]).expect_err("a refusal");
+        assert_eq!(*any.0, Refusal::NotSelfDescribing);
     }
 
     #[test]

@@ -263,6 +263,16 @@ impl<'a> Items<'a> {
         Some((self.run.length & FAILED != 0, item))
     }
 
+    /// The next item, if it is no failure; it stays where it is.
+    #[inline]
+    pub(crate) fn peek_success(&mut self) -> Option<&'a [u8]> {
+        while self.run.items == 0 {
+            self.next_run()?;
+        }
+        let length = self.run.length as usize;
+        (length & FAILED as usize == 0).then(|| &self.bytes[..length])
+    }
+
     fn next_run(&mut self) -> Option<()> {
         let ([items, length], rest) = self.runs.as_chunks::<4>().0.split_first_chunk()?;
         self.runs = rest.as_flattened();

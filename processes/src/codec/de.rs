@@ -5,7 +5,12 @@ use serde::de::{
     VariantAccess, Visitor,
 };
 
-use super::Error;
+use super::{Error, Refusal};
+
+#[cold]
+fn cut_short() -> Error {
+    Refusal::CutShort.into()
+}
 
 /// What is left of the bytes.
 pub(super) struct Decoder<'de>(pub(super) &'de [u8]);
@@ -13,7 +18,7 @@ pub(super) struct Decoder<'de>(pub(super) &'de [u8]);
 impl<'de> Decoder<'de> {
     #[inline]
     fn array<const N: usize>(&mut self) -> Result<[u8; N], Error> {
-        let (array, rest) = self.0.split_first_chunk().ok_or(Error::CutShort)?;
+        let (array, rest) = self.0.split_first_chunk().ok_or_else(cut_short)?;
         self.0 = rest;
         Ok(*array)
     }
@@ -24,13 +29,13 @@ impl<'de> Decoder<'de> {
 
     fn slice(&mut self) -> Result<&'de [u8], Error> {
         let length = self.count()?;
-        let (slice, rest) = self.0.split_at_checked(length).ok_or(Error::CutShort)?;
+        let (slice, rest) = self.0.split_at_checked(length).ok_or_else(cut_short)?;
         self.0 = rest;
         Ok(slice)
     }
 
     fn text(&mut self) -> Result<&'de str, Error> {
-        std::str::from_utf8(self.slice()?).map_err(|_| Error::NotUtf8)
+        std::str::from_utf8(self.slice()?).map_err(|_| Refusal::NotUtf8.into())
     }
 
     fn variant(&mut self) -> Result<u32, Error> {
@@ -53,7 +58,7 @@ macro_rules! numbers {
 macro_rules! unsupported {
     ($($name:ident),*) => {
         $(fn $name<V: Visitor<'de>>(self, _: V) -> Result<V::Value, Error> {
-            Err(Error::NotSelfDescribing)
+            Err(Refusal::NotSelfDescribing.into())
         })*
     };
 }
@@ -75,13 +80,13 @@ impl<'de> Deserializer<'de> for &mut Decoder<'de> {
         match self.array()? {
             [0] => visitor.visit_bool(false),
             [1] => visitor.visit_bool(true),
-            [other] => Err(Error::Invalid { expected: "bool", found: other.into() }),
+            [other] => Err(Refusal::Invalid { expected: "bool", found: other.into() }.into()),
         }
     }
 
     fn deserialize_char<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
         let found = u32::from_le_bytes(self.array()?);
-        let value = char::from_u32(found).ok_or(Error::Invalid { expected: "char", found })?;
+        let value = char::from_u32(found).ok_or(Refusal::Invalid { expected: "char", found })?;
         visitor.visit_char(value)
     }
 
@@ -106,10 +111,11 @@ impl<'de> Deserializer<'de> for &mut Decoder<'de> {
         match self.array()? {
             [0] => visitor.visit_none(),
             [1] => visitor.visit_some(self),
-            [other] => Err(Error::Invalid { expected: "option", found: other.into() }),
+            [other] => Err(Refusal::Invalid { expected: "option", found: other.into() }.into()),
         }
     }
 
+    #[inline]
     fn deserialize_unit<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
         visitor.visit_unit()
     }
@@ -122,6 +128,7 @@ impl<'de> Deserializer<'de> for &mut Decoder<'de> {
         visitor.visit_unit()
     }
 
+    #[inline]
     fn deserialize_newtype_struct<V: Visitor<'de>>(
         self,
         _: &'static str,
@@ -135,6 +142,7 @@ impl<'de> Deserializer<'de> for &mut Decoder<'de> {
         visitor.visit_seq(Elements { decoder: self, left })
     }
 
+    #[inline]
     fn deserialize_tuple<V: Visitor<'de>>(
         self,
         left: usize,
@@ -157,6 +165,7 @@ impl<'de> Deserializer<'de> for &mut Decoder<'de> {
         visitor.visit_map(Elements { decoder: self, left })
     }
 
+    #[inline]
     fn deserialize_struct<V: Visitor<'de>>(
         self,
         _: &'static str,

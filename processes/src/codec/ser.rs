@@ -6,7 +6,7 @@ use serde::ser::{
     SerializeTupleStruct, SerializeTupleVariant, Serializer,
 };
 
-use super::{Error, append};
+use super::{Error, Refusal, append};
 
 /// Appends what it is given.
 pub(super) struct Encoder<'a>(pub(super) &'a mut Vec<u8>);
@@ -15,7 +15,7 @@ type Done = Result<(), Error>;
 
 impl Encoder<'_> {
     fn count(&mut self, count: usize) -> Done {
-        let count = u32::try_from(count).map_err(|_| Error::TooLong)?;
+        let count = u32::try_from(count).map_err(|_| Refusal::TooLong)?;
         self.0.extend_from_slice(&count.to_le_bytes());
         Ok(())
     }
@@ -76,10 +76,12 @@ impl<'a, 'b> Serializer for &'a mut Encoder<'b> {
         Ok(())
     }
 
+    #[inline]
     fn serialize_none(self) -> Done {
         self.serialize_u8(0)
     }
 
+    #[inline]
     fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Done {
         self.0.push(1);
         value.serialize(self)
@@ -98,6 +100,7 @@ impl<'a, 'b> Serializer for &'a mut Encoder<'b> {
         Ok(())
     }
 
+    #[inline]
     fn serialize_newtype_struct<T: Serialize + ?Sized>(self, _: &'static str, value: &T) -> Done {
         value.serialize(self)
     }
@@ -120,6 +123,7 @@ impl<'a, 'b> Serializer for &'a mut Encoder<'b> {
         Ok(Sequence { to: self.0, at: length.is_none().then_some(at), elements: 0 })
     }
 
+    #[inline]
     fn serialize_tuple(self, _: usize) -> Result<Sequence<'a>, Error> {
         Ok(Sequence { to: self.0, at: None, elements: 0 })
     }
@@ -143,6 +147,7 @@ impl<'a, 'b> Serializer for &'a mut Encoder<'b> {
         self.serialize_seq(length)
     }
 
+    #[inline]
     fn serialize_struct(self, _: &'static str, n: usize) -> Result<Sequence<'a>, Error> {
         self.serialize_tuple(n)
     }
@@ -172,14 +177,16 @@ pub(super) struct Sequence<'a> {
 }
 
 impl Sequence<'_> {
+    #[inline]
     fn element<T: Serialize + ?Sized>(&mut self, value: &T) -> Done {
         self.elements += 1;
         append(value, self.to)
     }
 
+    #[inline]
     fn finish(self) -> Done {
         if let Some(at) = self.at {
-            let count = u32::try_from(self.elements).map_err(|_| Error::TooLong)?;
+            let count = u32::try_from(self.elements).map_err(|_| Refusal::TooLong)?;
             self.to[at..at + 4].copy_from_slice(&count.to_le_bytes());
         }
         Ok(())

@@ -206,6 +206,30 @@ impl Request<'_> {
         Ok(true)
     }
 
+    /// Adds the items of a slice, in order, until the request takes `enough`
+    /// bytes or the next does not fit: how many were added.
+    ///
+    /// # Errors
+    /// As [`push`](Self::push), for the item after those that were added;
+    /// [`items`](Self::items) says how many there are.
+    pub fn extend<In: Serialize>(&mut self, items: &[In], enough: usize) -> Result<usize, Error> {
+        let frame = self.worker.next_frame();
+        let enough = enough.min(LIMIT);
+        let mut added = 0;
+        let failed = loop {
+            let Some(item) = items.get(added) else { return Ok(added) };
+            if let Err(e) = frame.push(false, |to| codec::append(item, to)) {
+                break e;
+            }
+            added += 1;
+            if frame.body() >= enough {
+                let fits = frame.body() <= LIMIT && frame.items() <= MOST_ITEMS;
+                return if fits || self.take_back()? { Ok(added) } else { Ok(added - 1) };
+            }
+        };
+        Err(unsendable(self.task, &failed))
+    }
+
     #[cold]
     fn take_back(&mut self) -> Result<bool, Error> {
         let frame = self.worker.next_frame();
@@ -263,6 +287,23 @@ impl Replies<'_> {
     /// How many are left.
     pub fn left(&self) -> usize {
         self.items.left()
+    }
+
+    /// Appends outputs, as long as there is no failure, and no output that
+    /// cannot be decoded: what comes then, [`next`](Self::next) says. The same
+    /// as calling that again and again, and faster.
+    pub fn take_outputs<Out: DeserializeOwned>(&mut self, to: &mut Vec<Out>) {
+        // An item is taken off when it is decoded: a `Deserialize` may panic.
+        while let Some(reply) = self.items.peek_success() {
+            let Ok(output) = codec::decode(reply) else { return };
+            to.push(output);
+            self.items.next();
+        }
+    }
+
+    /// Leaves the next output out.
+    pub fn skip(&mut self) {
+        self.items.next();
     }
 
     /// The next output, or why there is none. If its `Deserialize` panics, that
