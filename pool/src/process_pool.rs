@@ -3,16 +3,27 @@
 //! A closure cannot be sent to another process, so this pool maps a
 //! [`Task`]: a plain function that both sides know by name.
 
+mod builder;
 mod crew;
+mod dispatch;
 mod drive;
+mod imap;
 mod job;
 mod map;
+mod submit;
 
+use std::fmt;
 use std::sync::Arc;
 
 use processes::Task;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+
+pub use builder::ProcessPoolBuilder;
+use dispatch::Dispatch;
+pub use imap::{ProcessImap, ProcessImapUnordered};
+pub use submit::ProcessHandle;
+use submit::submission;
 
 use crate::Error;
 use crew::{Config, Crew};
@@ -56,31 +67,46 @@ use map::Map;
 /// }
 /// ```
 pub struct ProcessPool {
+    core: Arc<Core>,
+}
+
+/// What a pool shares with what it has under way.
+struct Core {
     crew: Arc<Crew>,
+    dispatch: Arc<Dispatch>,
+}
+
+impl Core {
+    fn submit(&self, piece: Piece<'static>) -> Result<(), Error> {
+        self.dispatch.submit(&self.crew, piece)
+    }
 }
 
 impl ProcessPool {
     /// Starts `workers` processes and waits until all are ready.
     ///
     /// # Errors
-    /// [`Error::NoWorkers`] for none, [`Error::Thread`] or [`Error::Spawn`] if
-    /// one cannot be started; what was started is ended first.
+    /// [`Error::NoWorkers`] for none, [`Error::Spawn`] if one cannot be
+    /// started, [`Error::Thread`] if the system is out of descriptors; what was
+    /// started is ended first.
     pub fn new(workers: usize) -> Result<Self, Error> {
-        let config = Config {
-            workers,
-            initializer: None,
-            max_tasks: None,
-            deadline: None,
-            time_to_live: None,
-        };
+        Self::builder().workers(workers).build()
+    }
+
+    /// A pool made to measure.
+    pub fn builder() -> ProcessPoolBuilder {
+        ProcessPoolBuilder::new()
+    }
+
+    fn start(config: Config) -> Result<Self, Error> {
         let (crew, places) = Crew::new(config)?;
         Drive::new(&crew, false).fill(places)?;
-        Ok(Self { crew })
+        Ok(Self { core: Arc::new(Core { crew, dispatch: Dispatch::new() }) })
     }
 
     /// How many processes work at a time.
     pub fn workers(&self) -> usize {
-        self.crew.config.workers
+        self.core.crew.config.workers
     }
 
     /// Runs `task` on each item, in any order on any of the workers, and
@@ -137,6 +163,48 @@ impl ProcessPool {
         self.run(task, items, Some(chunk)).finish_each()
     }
 
+    /// Puts a task into the queue. The first worker that is free runs it.
+    ///
+    /// It costs a message each way and two threads' wake-ups, some ten
+    /// microseconds in all, and never waits.
+    ///
+    /// # Errors
+    /// [`Error::Closed`] after a shutdown; [`Error::Thread`] if the dispatcher
+    /// cannot be started.
+    pub fn submit<In, Out>(
+        &self,
+        task: &Task<In, Out>,
+        input: In,
+    ) -> Result<ProcessHandle<Out>, Error>
+    where
+        In: Serialize + Send + Sync + 'static,
+        Out: DeserializeOwned + Send + 'static,
+    {
+        let (piece, handle) = submission(task, input, None);
+        self.core.submit(piece)?;
+        Ok(handle)
+    }
+
+    /// Takes no more work, waits for all that was submitted and for all maps,
+    /// and lets the workers go. A second shutdown does nothing.
+    ///
+    /// To map afterwards is [`Error::Closed`] for every item.
+    pub fn shutdown(&self) {
+        self.core.dispatch.close();
+        self.core.dispatch.join(&self.core.crew);
+        self.core.crew.dismiss();
+    }
+
+    /// Takes no more work, and kills the workers with all that their tasks
+    /// have started, in the middle of whatever they do; they have been reaped
+    /// when this returns. What was under way is [`Error::Closed`].
+    pub fn kill(&self) {
+        self.core.dispatch.close();
+        self.core.crew.kill();
+        self.core.dispatch.join(&self.core.crew);
+        self.core.crew.dismiss();
+    }
+
     /// The map itself: every item is tried when this returns.
     fn run<'a, In, Out>(
         &self,
@@ -150,8 +218,10 @@ impl ProcessPool {
     {
         assert!(chunk != Some(0), "a chunk holds at least one item");
         let map = Arc::new(Map::new(task, items));
-        if !items.is_empty() {
-            let mut drive = Drive::new(&self.crew, false);
+        if self.core.dispatch.is_closed() {
+            map.fail(0..items.len(), &Error::Closed);
+        } else if !items.is_empty() {
+            let mut drive = Drive::new(&self.core.crew, false);
             drive.queue.push_back(Piece {
                 job: Arc::clone(&map) as Arc<dyn Job + '_>,
                 items: 0..items.len(),
@@ -166,15 +236,20 @@ impl ProcessPool {
     }
 }
 
-/// How many items go to a worker at once if nobody says it: see `drive`.
+/// How many items go to a worker at once if nobody says it. What turns out to
+/// be too many is taken back, so few messages are what counts.
 fn automatic(items: usize) -> usize {
-    let small = std::env::var("P_SMALL").ok().and_then(|v| v.parse().ok()).unwrap_or(1024);
-    let parts = std::env::var("P_PARTS").ok().and_then(|v| v.parse().ok()).unwrap_or(16);
-    items.div_ceil(parts).max(small)
+    items.div_ceil(16).max(4096)
 }
 
 impl Drop for ProcessPool {
     fn drop(&mut self) {
-        self.crew.kill();
+        self.kill();
+    }
+}
+
+impl fmt::Debug for ProcessPool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ProcessPool").field("workers", &self.workers()).finish_non_exhaustive()
     }
 }

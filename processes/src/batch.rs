@@ -12,9 +12,12 @@ use crate::wire::{Frame, Items};
 /// Replies wait for each other at most so long, if the next item lets them.
 const HASTE: Duration = Duration::from_millis(1);
 
-/// How many items a worker claims at once at most: it looks at the clock as
-/// often, and what it has claimed, nobody else can do in its place.
-const BLOCK: u32 = 64;
+/// How long a block of items is to take: the worker looks at the clock between
+/// blocks, and what it has claimed, nobody else can do in its place.
+const BLOCK: Duration = Duration::from_micros(50);
+
+/// The most items of a block.
+const MOST: u32 = 1 << 12;
 
 /// What a task is given: the inputs of a request, and a place for replies.
 pub(crate) struct Batch<'a> {
@@ -47,9 +50,14 @@ impl Batch<'_> {
     ) -> io::Result<()> {
         self.start();
         let mut sent = Instant::now();
+        let (mut begun, mut most) = (sent, 1);
         let mut next = 0;
-        while let Some(block) = self.slot.claim(if self.each { 1 } else { BLOCK }) {
+        while let Some(block) = self.slot.claim(if self.each { 1 } else { most }) {
             let now = Instant::now();
+            let took = now - begun;
+            begun = now;
+            // Blocks that are done at once grow, those that are not shrink.
+            most = if took < BLOCK { (2 * most).min(MOST) } else { (most / 4).max(1) };
             if self.each || now - sent > HASTE {
                 self.flush()?;
                 sent = now;

@@ -155,6 +155,7 @@ impl<'j> Drive<'j> {
 
     /// Hands out what can be, and waits until something has happened.
     pub(crate) fn step(&mut self) {
+        self.watch();
         self.hand_out();
         let in_flight = self.hands.iter().any(|hand| hand.is_busy());
         let waits = self.dispatcher && self.queue.is_empty();
@@ -178,11 +179,12 @@ impl<'j> Drive<'j> {
         }
         self.wait();
         self.look();
-        self.watch();
     }
 
     /// Gives back the workers that have nothing to do.
     pub(crate) fn rest(&mut self) {
+        self.failed = None;
+        self.failures = 0;
         let idle = |hand: &mut Hand<'j>| !hand.is_busy();
         let resting: Vec<Hand<'j>> = self.hands.extract_if(.., idle).collect();
         resting.into_iter().for_each(|hand| self.crew.give_back(hand.place));
@@ -354,7 +356,7 @@ impl<'j> Drive<'j> {
         let Some(mut piece) = self.queue.pop_front() else { return };
         let hand = &mut self.hands[at];
         let most = self.crew.config.max_tasks.map_or(usize::MAX, |most| {
-            usize::try_from(most - hand.place.tasks).unwrap_or(usize::MAX)
+            usize::try_from(most.saturating_sub(hand.place.tasks)).unwrap_or(usize::MAX)
         });
         let worker = hand.place.worker.as_mut().expect("a hand that is ready has a worker");
         if !piece.job.begin(&worker.killer()) {

@@ -29,7 +29,8 @@ pub(super) struct LastWords {
 
 #[derive(Debug)]
 struct Pipe {
-    end: File,
+    /// Closed as soon as the worker is given up, whoever holds this.
+    end: Option<File>,
     kept: Vec<u8>,
 }
 
@@ -50,11 +51,10 @@ impl LastWords {
         command.stderr(theirs);
         let id = NEXT.fetch_add(1, Ordering::Relaxed);
         let event = EpollEvent::new(EpollFlags::EPOLLIN, id);
-        let pipe = Arc::new(Mutex::new(Pipe { end, kept: Vec::new() }));
+        forwarder.epoll.add(end.as_fd(), event)?;
+        let pipe = Arc::new(Mutex::new(Pipe { end: Some(end), kept: Vec::new() }));
         lock(&forwarder.pipes).insert(id, Arc::clone(&pipe));
-        let words = Self { id, pipe };
-        forwarder.epoll.add(lock(&words.pipe).end.as_fd(), event)?;
-        Ok(words)
+        Ok(Self { id, pipe })
     }
 
     /// Passes on what has been written by now.
@@ -72,9 +72,11 @@ impl Drop for LastWords {
     fn drop(&mut self) {
         if let Ok(forwarder) = forwarder() {
             lock(&forwarder.pipes).remove(&self.id);
-            // Under the lock the reader is not in the middle of it; without a
-            // registration it does not come back, and does not keep it open.
-            let _ = forwarder.epoll.delete(lock(&self.pipe).end.as_fd());
+            // Under the lock the reader is not in the middle of it; whatever it
+            // has heard of it, it finds it closed.
+            if let Some(end) = lock(&self.pipe).end.take() {
+                let _ = forwarder.epoll.delete(end.as_fd());
+            }
         }
     }
 }
@@ -83,8 +85,9 @@ impl Pipe {
     /// Reads what is there; `false` once nothing more can come.
     fn forward(&mut self) -> bool {
         let mut bytes = [0; KEPT];
+        let Some(end) = &mut self.end else { return true };
         loop {
-            match self.end.read(&mut bytes) {
+            match end.read(&mut bytes) {
                 Ok(0) => return false,
                 Ok(read) => {
                     // That it cannot be passed on is no reason not to read it.
@@ -127,9 +130,11 @@ impl Forwarder {
                 let pipe = lock(&self.pipes).get(&event.data()).cloned();
                 let Some(pipe) = pipe else { continue };
                 let mut pipe = lock(&pipe);
-                if !pipe.forward() {
-                    // Its worker has ended; an end is reported until nobody asks.
-                    let _ = self.epoll.delete(pipe.end.as_fd());
+                // An end is reported until nobody asks any more.
+                if !pipe.forward()
+                    && let Some(end) = &pipe.end
+                {
+                    let _ = self.epoll.delete(end.as_fd());
                 }
             }
         }
