@@ -80,7 +80,7 @@ where
                 self.death = Some(death);
                 return Ran::Lost { suspicious: true };
             }
-            Ok(Err(Panicked { task, message, location })) => {
+            Ok(Err(Panicked { task, message, location, .. })) => {
                 Err(Error::Panicked { task, message, location })
             }
             Ok(Err(other)) => Err(Error::Call(other)),

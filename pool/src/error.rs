@@ -2,6 +2,7 @@
 
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Why a pool could not be made, or an item has no result.
 ///
@@ -41,9 +42,19 @@ pub enum Error {
     /// The pool has been shut down and takes no more tasks.
     #[error("the pool is closed")]
     Closed,
-    /// A worker process could not be started when the pool was made.
+    /// A worker process could not be started, when the pool was made or in the
+    /// place of one that had died.
     #[error("cannot start a worker process")]
     Spawn(#[source] Arc<processes::Error>),
+    /// The item took longer than the pool's deadline. Its process was killed,
+    /// and another has taken the place.
+    #[error("item {item} was not done after {limit:?}; its process was killed")]
+    Timeout {
+        /// The item.
+        item: usize,
+        /// The deadline.
+        limit: Duration,
+    },
     /// The item was given to another process and came to nothing there: its
     /// function panicked, or the process died, or the item or its result could
     /// not be sent.
@@ -51,13 +62,18 @@ pub enum Error {
     Process {
         /// The item.
         item: usize,
-        /// What happened. All items of a chunk share what became of the
-        /// process that held them.
+        /// What happened. If the process died, so did the results that it had
+        /// not sent yet: those of at most a millisecond's work.
         source: Arc<processes::Error>,
     },
 }
 
 impl Error {
+    /// An item came to nothing in another process.
+    pub(crate) fn of_task(item: usize, source: processes::Error) -> Self {
+        Error::Process { item, source: Arc::new(source) }
+    }
+
     /// The same error of another item.
     pub(crate) fn of(self, item: usize) -> Self {
         match self {
@@ -65,6 +81,7 @@ impl Error {
                 Error::Panicked { item: Some(item), message, location, backtrace }
             }
             Error::Process { source, .. } => Error::Process { item, source },
+            Error::Timeout { limit, .. } => Error::Timeout { item, limit },
             other => other,
         }
     }

@@ -85,6 +85,8 @@ mod sync;
 mod thread_pool;
 
 pub use error::Error;
-pub use process_pool::ProcessPool;
+pub use process_pool::{
+    ProcessHandle, ProcessImap, ProcessImapUnordered, ProcessPool, ProcessPoolBuilder,
+};
 pub use rayon_pool::RayonPool;
 pub use thread_pool::{Handle, Imap, ImapUnordered, ThreadPool, ThreadPoolBuilder};

@@ -3,15 +3,33 @@
 //! A closure cannot be sent to another process, so this pool maps a
 //! [`Task`]: a plain function that both sides know by name.
 
+mod builder;
+mod crew;
+mod dispatch;
+mod drive;
+mod imap;
+mod job;
+mod map;
+mod submit;
+
+use std::fmt;
 use std::sync::Arc;
 
-use crossbeam_channel::{Receiver, Sender, bounded};
-use processes::{Error as TaskError, Task, Worker};
+use processes::Task;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::chunk;
-use crate::{Error, ThreadPool};
+pub use builder::ProcessPoolBuilder;
+use dispatch::Dispatch;
+pub use imap::{ProcessImap, ProcessImapUnordered};
+pub use submit::ProcessHandle;
+use submit::submission;
+
+use crate::Error;
+use crew::{Config, Crew};
+use drive::{Drive, Piece};
+use job::Job;
+use map::Map;
 
 /// Worker processes that wait for chunks of items.
 ///
@@ -48,41 +66,51 @@ use crate::{Error, ThreadPool};
 ///     Ok(())
 /// }
 /// ```
-#[derive(Debug)]
 pub struct ProcessPool {
-    /// The workers that nobody is using. There are as many places as workers;
-    /// a place is empty when its worker died and the next has yet to be
-    /// started.
-    idle: Receiver<Option<Worker>>,
-    back: Sender<Option<Worker>>,
-    /// One thread for each worker, the caller's among them.
-    threads: ThreadPool,
+    core: Arc<Core>,
+}
+
+/// What a pool shares with what it has under way.
+struct Core {
+    crew: Arc<Crew>,
+    dispatch: Arc<Dispatch>,
+}
+
+impl Core {
+    fn submit(&self, piece: Piece<'static>) -> Result<(), Error> {
+        self.dispatch.submit(&self.crew, piece)
+    }
 }
 
 impl ProcessPool {
     /// Starts `workers` processes and waits until all are ready.
     ///
     /// # Errors
-    /// [`Error::NoWorkers`] for none, [`Error::Thread`] or [`Error::Spawn`] if
-    /// one cannot be started; what was started is ended first.
+    /// [`Error::NoWorkers`] for none, [`Error::Spawn`] if one cannot be
+    /// started, [`Error::Thread`] if the system is out of descriptors; what was
+    /// started is ended first.
     pub fn new(workers: usize) -> Result<Self, Error> {
-        let threads = ThreadPool::new(workers)?;
-        let (back, idle) = bounded(workers);
-        for worker in Worker::spawn_all(workers).map_err(|e| Error::Spawn(Arc::new(e)))? {
-            back.send(Some(worker)).expect("there is a place for each");
-        }
-        Ok(Self { idle, back, threads })
+        Self::builder().workers(workers).build()
+    }
+
+    /// A pool made to measure.
+    pub fn builder() -> ProcessPoolBuilder {
+        ProcessPoolBuilder::new()
+    }
+
+    fn start(config: Config) -> Result<Self, Error> {
+        let (crew, places) = Crew::new(config)?;
+        Drive::new(&crew, false).fill(places)?;
+        Ok(Self { core: Arc::new(Core { crew, dispatch: Dispatch::new() }) })
     }
 
     /// How many processes work at a time.
     pub fn workers(&self) -> usize {
-        self.threads.workers()
+        self.core.crew.config.workers
     }
 
     /// Runs `task` on each item, in any order on any of the workers, and
     /// returns the results in the order of the items.
-    ///
-    /// Items go out in chunks of [`chunk::automatic`] size.
     ///
     /// # Errors
     /// [`Error::Process`] for the first item in order that failed. All other
@@ -92,7 +120,7 @@ impl ProcessPool {
         In: Serialize + Sync,
         Out: DeserializeOwned + Send,
     {
-        self.map_chunked(task, items, chunk::automatic(items.len(), self.workers()))
+        self.run(task, items, None).finish()
     }
 
     /// [`map`](Self::map) with a chunk size of one's own: larger ones spread
@@ -114,7 +142,7 @@ impl ProcessPool {
         In: Serialize + Sync,
         Out: DeserializeOwned + Send,
     {
-        self.outcomes(task, items, chunk).collect()
+        self.run(task, items, Some(chunk)).finish()
     }
 
     /// [`map_chunked`](Self::map_chunked) with an outcome for each item, so
@@ -132,121 +160,96 @@ impl ProcessPool {
         In: Serialize + Sync,
         Out: DeserializeOwned + Send,
     {
-        self.outcomes(task, items, chunk).collect()
+        self.run(task, items, Some(chunk)).finish_each()
+    }
+
+    /// Puts a task into the queue. The first worker that is free runs it.
+    ///
+    /// It costs a message each way and two threads' wake-ups, some ten
+    /// microseconds in all, and never waits.
+    ///
+    /// # Errors
+    /// [`Error::Closed`] after a shutdown; [`Error::Thread`] if the dispatcher
+    /// cannot be started.
+    pub fn submit<In, Out>(
+        &self,
+        task: &Task<In, Out>,
+        input: In,
+    ) -> Result<ProcessHandle<Out>, Error>
+    where
+        In: Serialize + Send + Sync + 'static,
+        Out: DeserializeOwned + Send + 'static,
+    {
+        let (piece, handle) = submission(task, input, None);
+        self.core.submit(piece)?;
+        Ok(handle)
+    }
+
+    /// Takes no more work, waits for all that was submitted and for all maps,
+    /// and lets the workers go. A second shutdown does nothing.
+    ///
+    /// To map afterwards is [`Error::Closed`] for every item.
+    pub fn shutdown(&self) {
+        self.core.dispatch.close();
+        self.core.dispatch.join(&self.core.crew);
+        self.core.crew.dismiss();
+    }
+
+    /// Takes no more work, and kills the workers with all that their tasks
+    /// have started, in the middle of whatever they do; they have been reaped
+    /// when this returns. What was under way is [`Error::Closed`].
+    pub fn kill(&self) {
+        self.core.dispatch.close();
+        self.core.crew.kill();
+        self.core.dispatch.join(&self.core.crew);
+        self.core.crew.dismiss();
     }
 
     /// The map itself: every item is tried when this returns.
-    fn outcomes<In, Out>(
+    fn run<'a, In, Out>(
         &self,
         task: &Task<In, Out>,
-        items: &[In],
-        chunk: usize,
-    ) -> impl Iterator<Item = Result<Out, Error>>
+        items: &'a [In],
+        chunk: Option<usize>,
+    ) -> Arc<Map<'a, In, Out>>
     where
         In: Serialize + Sync,
         Out: DeserializeOwned + Send,
     {
-        let chunks: Vec<&[In]> = items.chunks(chunk).collect();
-        let done = self.threads.map_each(&chunks, 1, |inputs| self.call(task, inputs));
-        let by_item = chunks.into_iter().zip(done).flat_map(|(inputs, done)| match done {
-            Ok(outcomes) => outcomes,
-            // Only a `Serialize` or a `Deserialize` that panicked comes here.
-            Err(panicked) => inputs.iter().map(|_| Err(panicked.clone())).collect(),
-        });
-        by_item.enumerate().map(|(item, outcome)| outcome.map_err(|e| e.of(item)))
-    }
-
-    /// Runs one chunk on the next worker that is free: an outcome for each
-    /// input, whatever becomes of the worker.
-    fn call<In, Out>(&self, task: &Task<In, Out>, inputs: &[In]) -> Vec<Result<Out, Error>>
-    where
-        In: Serialize,
-        Out: DeserializeOwned,
-    {
-        let mut place = Place::take(self);
-        let asked = place.worker().and_then(|mut worker| {
-            let outcomes = ask(&mut worker, task, inputs)?;
-            place.worker = Some(worker);
-            Ok(outcomes)
-        });
-        let failed = |source| Error::Process { item: 0, source: Arc::new(source) };
-        match asked {
-            Ok(outcomes) => outcomes.into_iter().map(|outcome| outcome.map_err(failed)).collect(),
-            Err(error) => {
-                let error = failed(error);
-                inputs.iter().map(|_| Err(error.clone())).collect()
-            }
+        assert!(chunk != Some(0), "a chunk holds at least one item");
+        let map = Arc::new(Map::new(task, items));
+        if self.core.dispatch.is_closed() {
+            map.fail(0..items.len(), &Error::Closed);
+        } else if !items.is_empty() {
+            let mut drive = Drive::new(&self.core.crew, false);
+            drive.queue.push_back(Piece {
+                job: Arc::clone(&map) as Arc<dyn Job + '_>,
+                items: 0..items.len(),
+                chunk: chunk.unwrap_or_else(|| automatic(items.len())),
+                automatic: chunk.is_none(),
+                ahead: true,
+                deaths: 0,
+            });
+            drive.finish();
         }
+        map
     }
+}
+
+/// How many items go to a worker at once if nobody says it. What turns out to
+/// be too many is taken back, so few messages are what counts.
+fn automatic(items: usize) -> usize {
+    items.div_ceil(16).max(4096)
 }
 
 impl Drop for ProcessPool {
     fn drop(&mut self) {
-        // Nobody maps, so all are idle: they leave side by side.
-        let mut workers: Vec<Worker> = self.idle.try_iter().flatten().collect();
-        workers.iter_mut().for_each(Worker::dismiss);
+        self.kill();
     }
 }
 
-/// The place of one worker, taken by one thread; dropping it, by a panic too,
-/// gives it back with the worker that is in it, if any.
-struct Place<'a> {
-    pool: &'a ProcessPool,
-    worker: Option<Worker>,
-}
-
-impl<'a> Place<'a> {
-    /// Waits for a place that is free. Whoever has one gives it back after a
-    /// chunk, so a map that finds them all taken by another takes turns with it.
-    fn take(pool: &'a ProcessPool) -> Self {
-        let worker = pool.idle.recv().expect("the pool holds both ends");
-        Self { pool, worker }
-    }
-
-    /// Takes the worker out of its place, or a new one if it is dead. It goes
-    /// back only after a conversation that ended well.
-    fn worker(&mut self) -> Result<Worker, TaskError> {
-        if let Some(mut worker) = self.worker.take()
-            && worker.is_alive()
-        {
-            return Ok(worker);
-        }
-        Worker::spawn()
-    }
-}
-
-impl Drop for Place<'_> {
-    fn drop(&mut self) {
-        // There are as many places as the channel holds, so this never blocks.
-        let _ = self.pool.back.send(self.worker.take());
-    }
-}
-
-/// Sends inputs to a worker and waits for the outcomes.
-///
-/// # Errors
-/// If the worker is lost.
-fn ask<In, Out>(
-    worker: &mut Worker,
-    task: &Task<In, Out>,
-    inputs: &[In],
-) -> Result<Vec<Result<Out, TaskError>>, TaskError>
-where
-    In: Serialize,
-    Out: DeserializeOwned,
-{
-    match worker.call_batch(task, inputs) {
-        Err(unsent @ (TaskError::Encode { .. } | TaskError::TooLarge { .. })) => {
-            // Nothing has gone out, and one input may be to blame: the others
-            // have their chance, half and half.
-            let (left, right) = inputs.split_at(inputs.len() / 2);
-            if left.is_empty() {
-                return Ok(vec![Err(unsent)]);
-            }
-            let mut outcomes = ask(worker, task, left)?;
-            outcomes.extend(ask(worker, task, right)?);
-            Ok(outcomes)
-        }
-        sent => sent,
+impl fmt::Debug for ProcessPool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ProcessPool").field("workers", &self.workers()).finish_non_exhaustive()
     }
 }

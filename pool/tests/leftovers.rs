@@ -25,8 +25,8 @@ fn a_dropped_pool_leaves_no_thread_no_process_and_no_descriptor() {
         let threads = ThreadPool::new(4).expect("threads start");
         let rayon = RayonPool::new(4).expect("threads start");
         let processes = ProcessPool::new(4).expect("workers start");
-        // 4 of each, and 4 that look after 4 processes.
-        threads_become(12);
+        // 4 of each; processes are looked after by who maps.
+        threads_become(8);
         let cubes = threads.map(&items, |&x| cube(x)).expect("no panic");
         assert_eq!(rayon.map(&items, |&x| cube(x)).expect("no panic"), cubes);
         assert_eq!(processes.map(&CUBE, &items).expect("every item has a result"), cubes);

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use thiserror::Error;
 
@@ -10,8 +11,9 @@ use crate::status::Exit;
 
 /// Why a task brought no result, or a process could not be had.
 ///
-/// Only [`Died`](Error::Died), [`Protocol`](Error::Protocol) and
-/// [`Io`](Error::Io) end the worker; after any other error it serves on.
+/// Only [`Died`](Error::Died), [`Unresponsive`](Error::Unresponsive),
+/// [`Protocol`](Error::Protocol) and [`Io`](Error::Io) end the worker; after
+/// any other error it serves on.
 /// The error can be cloned, for one death may be the answer to several calls.
 /// Its `Debug` form is the same sentence as its `Display` form: that is what
 /// `unwrap` shows, and a `main` that returns it.
@@ -41,7 +43,7 @@ pub enum Error {
     },
 
     /// The process ended before it answered; exiting with 0 is a death too.
-    #[error("worker {pid} died in task {task}: {exit}")]
+    #[error("worker {pid} died in task {task}: {exit}{}", said(stderr))]
     Died {
         /// The process, which has been reaped.
         pid: u32,
@@ -49,6 +51,21 @@ pub enum Error {
         task: &'static str,
         /// How it ended.
         exit: Exit,
+        /// The end of what it wrote to standard error, at most 4 KiB, if that
+        /// was kept: a pool keeps it, a single [`Worker`](crate::Worker) does not.
+        stderr: String,
+    },
+
+    /// The process gave no sign of life for so long, as if it was stopped, and
+    /// was killed.
+    #[error("worker {pid} gave no sign of life for {silence:?} in task {task}, and was killed")]
+    Unresponsive {
+        /// The process, which has been reaped.
+        pid: u32,
+        /// The task that it had been given.
+        task: &'static str,
+        /// How long it was waited for.
+        silence: Duration,
     },
 
     /// The task panicked; the process that ran it lives on.
@@ -61,6 +78,22 @@ pub enum Error {
         /// File, line and column, where the process records them: workers and
         /// forked children do, threads of this program do not.
         location: Option<String>,
+        /// How the task came there, if the process was started with
+        /// `RUST_BACKTRACE=1`.
+        backtrace: Option<String>,
+    },
+
+    /// The task returned an error that could not be sent: this is what it
+    /// said. Only tasks registered by
+    /// [`Registry::with_fallible`](crate::Registry::with_fallible) say it.
+    #[error("task {task} failed: {error} (the error itself cannot be encoded: {why})")]
+    Unsendable {
+        /// The task.
+        task: &'static str,
+        /// The error's own text.
+        error: String,
+        /// What its `Serialize` said.
+        why: String,
     },
 
     /// The worker's registry has no task of that name.
@@ -166,4 +199,11 @@ pub(crate) fn cannot<E: Into<io::Error>>(doing: &'static str) -> impl FnOnce(E) 
 
 fn at(location: Option<&str>) -> String {
     location.map(|location| format!(" (at {location})")).unwrap_or_default()
+}
+
+pub(crate) fn said(stderr: &str) -> String {
+    match stderr.trim_end() {
+        "" => String::new(),
+        stderr => format!("; its last words: {stderr}"),
+    }
 }

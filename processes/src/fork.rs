@@ -153,8 +153,8 @@ where
             let (pid, task) = (child.pid(), std::any::type_name::<F>());
             let exit = child.wait();
             // A child that was stopped while it wrote has sent half a reply.
-            let whole = exit.success().then(|| reply::output(task, &bytes)).flatten();
-            whole.unwrap_or(Err(Error::Died { pid, task, exit }))
+            let whole = exit.success().then(|| reply::answered(task, &bytes)).flatten();
+            whole.unwrap_or(Err(Error::Died { pid, task, exit, stderr: String::new() }))
         })
         .collect()
 }
@@ -173,8 +173,7 @@ unsafe fn start_with_pipe<R: Serialize>(
         siblings.iter().flatten().for_each(|(_, reader)| close(reader));
         close(&reader);
         panics::record_locations();
-        let mut bytes = Vec::new();
-        reply::answer(&mut bytes, |bytes| reply::done(&work(), bytes));
+        let bytes = reply::answer(work);
         i32::from(writer.write_all(&bytes).is_err())
     };
     // SAFETY: the caller vouches that there is no other thread.

@@ -66,7 +66,9 @@
 //! | [`Killer`] | ends a worker from another thread, in the middle of a call |
 //! | [`message_of`] | what a caught panic said |
 //! | [`Error`] | what can go wrong between them, and which of them is at fault |
-//! | `wire`, `reply`, `serve` | frames, what a reply says, the worker's loop (private) |
+//! | [`Request`], [`Replies`] | the same without waiting, for who looks after several workers |
+//! | `codec`, `wire`, `control` | values as bytes, frames, the shared page (private) |
+//! | `batch`, `reply`, `serve` | a request at work, what a failure says, the worker's loop (private) |
 //!
 //! # Invariants
 //!
@@ -93,6 +95,9 @@
 //! A. Baumann et al., "A `fork()` in the road" (`HotOS` 2019), on why fork is a poor
 //! default; the standard library's `Command` avoids it too.
 
+mod batch;
+mod codec;
+mod control;
 mod entry;
 mod error;
 pub mod fork;
@@ -119,4 +124,4 @@ pub use panics::message_of;
 pub use squares::{squares, write_squares};
 pub use status::Exit;
 pub use task::{Registry, Task};
-pub use worker::{Killer, Worker};
+pub use worker::{Gone, Killer, Options, Progress, Replies, Request, Worker};

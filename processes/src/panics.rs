@@ -1,6 +1,7 @@
 //! A panic becomes a value: its message, and where it happened.
 
 use std::any::Any;
+use std::backtrace::{Backtrace, BacktraceStatus};
 use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -11,6 +12,8 @@ use crate::error::Error;
 pub(crate) struct Panic {
     pub(crate) message: String,
     pub(crate) location: Option<String>,
+    /// If `RUST_BACKTRACE` asked for it.
+    pub(crate) backtrace: Option<String>,
 }
 
 /// What a caught panic said, if it said it in text, as `panic!` does; uses the
@@ -36,18 +39,21 @@ pub fn message_of(payload: Box<dyn Any + Send>) -> String {
 impl Panic {
     /// What a payload tells: the message.
     pub(crate) fn from_payload(payload: Box<dyn Any + Send>) -> Self {
-        Self { message: message_of(payload), location: None }
+        Self { message: message_of(payload), location: None, backtrace: None }
     }
 
     /// The error of the task in which it happened.
     pub(crate) fn of(self, task: &'static str) -> Error {
-        Error::Panicked { task, message: self.message, location: self.location }
+        let Self { message, location, backtrace } = self;
+        Error::Panicked { task, message, location, backtrace }
     }
 }
 
 thread_local! {
-    /// Where the last panic of this thread happened: only the hook is told.
-    static LOCATION: RefCell<Option<String>> = const { RefCell::new(None) };
+    /// Where the last panic of this thread happened, and by which way it came
+    /// there: only the hook is told.
+    static LOCATION: RefCell<(Option<String>, Option<String>)> =
+        const { RefCell::new((None, None)) };
     /// Whether a panic of this thread will be caught by [`catch`].
     static CAUGHT: Cell<bool> = const { Cell::new(false) };
 }
@@ -61,7 +67,10 @@ pub(crate) fn record_locations() {
     let before = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |info| {
         if CAUGHT.get() {
-            LOCATION.set(info.location().map(ToString::to_string));
+            let backtrace = Backtrace::capture();
+            let captured = backtrace.status() == BacktraceStatus::Captured;
+            let backtrace = captured.then(|| backtrace.to_string());
+            LOCATION.set((info.location().map(ToString::to_string), backtrace));
         } else {
             before(info);
         }
@@ -78,8 +87,8 @@ pub(crate) fn catch<R>(work: impl FnOnce() -> R) -> Result<R, Panic> {
     CAUGHT.set(outer);
     result.map_err(|payload| {
         // Before the payload is dropped, which may panic in another place.
-        let location = LOCATION.take();
-        Panic { location, ..Panic::from_payload(payload) }
+        let (location, backtrace) = LOCATION.take();
+        Panic { location, backtrace, ..Panic::from_payload(payload) }
     })
 }
 

@@ -14,7 +14,7 @@ use serde::de::DeserializeOwned;
 
 use crate::error::Error;
 use crate::task::Task;
-use crate::worker::Worker;
+use crate::worker::{Options, Worker};
 
 /// Applies a task to each item in a process of its own, and waits for all.
 ///
@@ -30,13 +30,13 @@ where
     Out: DeserializeOwned,
 {
     // Three passes, so that the processes start, and work, side by side.
-    let started: Vec<_> = items.iter().map(|_| Worker::start(true)).collect();
+    let started: Vec<_> = items.iter().map(|_| Worker::start(Options::default())).collect();
     let asked: Vec<Result<Worker, Error>> = started
         .into_iter()
         .zip(items)
         .map(|(worker, item)| {
             let mut worker = worker?;
-            worker.greet(true)?;
+            worker.greet()?;
             worker.send(task, std::slice::from_ref(item))?;
             Ok(worker)
         })

@@ -1,69 +1,91 @@
-//! How a task fared elsewhere, as the worker tells it and the caller reads it.
+//! How a task failed elsewhere, as the worker tells it and the caller reads it.
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use crate::codec;
 use crate::error::{Error, Side};
-use crate::panics;
-use crate::wire::{self, LIMIT};
+use crate::panics::{self, Panic};
+use crate::wire::LIMIT;
 
-/// The head of a reply.
+/// What stands in the place of an output.
 #[derive(Debug, Deserialize, Serialize)]
-pub(crate) enum Reply {
-    /// The output follows.
-    Done,
+pub(crate) enum Failure {
     Panicked {
         message: String,
         location: Option<String>,
+        backtrace: Option<String>,
     },
     /// The names that there are.
     UnknownTask(Vec<String>),
     InputNotDecoded(String),
     OutputNotEncoded(String),
+    /// The task's own error could not be encoded: what it says, and why not.
+    ErrorNotEncoded {
+        error: String,
+        why: String,
+    },
     /// The frame would have had so many bytes.
     OutputTooLarge(usize),
 }
 
-/// Appends exactly one reply: the one that `work` appends by [`done`], or the
-/// reason why there is none. A panic is one, wherever it comes from: a
-/// `Deserialize` that panics must not take the process with it.
-pub(crate) fn answer(to: &mut Vec<u8>, work: impl FnOnce(&mut Vec<u8>) -> Result<(), Reply>) {
-    let start = to.len();
-    let outcome = panics::catch(|| work(to)).unwrap_or_else(|panic| {
-        Err(Reply::Panicked { message: panic.message, location: panic.location })
-    });
-    if let Err(reply) = outcome {
-        // An output may have been half written.
-        to.truncate(start);
-        wire::append(&reply, to).expect("strings and numbers always encode");
+impl From<Panic> for Failure {
+    fn from(Panic { message, location, backtrace }: Panic) -> Self {
+        Failure::Panicked { message, location, backtrace }
     }
 }
 
-/// Appends an output with its head.
-pub(crate) fn done<Out: Serialize>(output: &Out, to: &mut Vec<u8>) -> Result<(), Reply> {
-    wire::append(&Reply::Done, to)
-        .and_then(|()| wire::append(output, to))
-        .map_err(|e| Reply::OutputNotEncoded(e.to_string()))
-}
-
 /// What a reply means to the caller; `None` if it is no reply.
+#[inline]
 pub(crate) fn output<Out: DeserializeOwned>(
     task: &'static str,
+    failed: bool,
     reply: &[u8],
 ) -> Option<Result<Out, Error>> {
-    let (head, rest) = wire::decode_first(reply).ok()?;
-    Some(match head {
-        Reply::Done => wire::decode(rest).map_err(|e| Error::Decode {
-            side: Side::Output,
-            task,
-            why: e.to_string(),
-        }),
-        Reply::Panicked { message, location } => Err(Error::Panicked { task, message, location }),
-        Reply::UnknownTask(known) => Err(Error::UnknownTask { task, known }),
-        Reply::InputNotDecoded(why) => Err(Error::Decode { side: Side::Input, task, why }),
-        Reply::OutputNotEncoded(why) => Err(Error::Encode { side: Side::Output, task, why }),
-        Reply::OutputTooLarge(bytes) => {
-            Err(Error::TooLarge { side: Side::Output, task, bytes, limit: LIMIT })
+    if failed {
+        return failure(task, reply).map(Err);
+    }
+    Some(codec::decode(reply).map_err(|e| Error::Decode {
+        side: Side::Output,
+        task,
+        why: e.to_string(),
+    }))
+}
+
+/// Runs `work` in a child that answers once: the bytes that [`answered`] reads.
+pub(crate) fn answer<Out: Serialize>(work: impl FnOnce() -> Out) -> Vec<u8> {
+    let mut bytes = vec![0];
+    let outcome = panics::catch(|| {
+        codec::append(&work(), &mut bytes).map_err(|e| Failure::OutputNotEncoded(e.to_string()))
+    });
+    if let Err(failure) = outcome.unwrap_or_else(|panic| Err(panic.into())) {
+        // An output may have been half written.
+        bytes = vec![1];
+        codec::append(&failure, &mut bytes).expect("strings and numbers always encode");
+    }
+    bytes
+}
+
+/// What such a child answered; `None` if it is no answer.
+pub(crate) fn answered<Out: DeserializeOwned>(
+    task: &'static str,
+    bytes: &[u8],
+) -> Option<Result<Out, Error>> {
+    let ([failed], reply) = bytes.split_first_chunk()?;
+    output(task, *failed != 0, reply)
+}
+
+fn failure(task: &'static str, reply: &[u8]) -> Option<Error> {
+    Some(match codec::decode(reply).ok()? {
+        Failure::Panicked { message, location, backtrace } => {
+            Error::Panicked { task, message, location, backtrace }
+        }
+        Failure::UnknownTask(known) => Error::UnknownTask { task, known },
+        Failure::InputNotDecoded(why) => Error::Decode { side: Side::Input, task, why },
+        Failure::OutputNotEncoded(why) => Error::Encode { side: Side::Output, task, why },
+        Failure::ErrorNotEncoded { error, why } => Error::Unsendable { task, error, why },
+        Failure::OutputTooLarge(bytes) => {
+            Error::TooLarge { side: Side::Output, task, bytes, limit: LIMIT }
         }
     })
 }
@@ -72,36 +94,33 @@ pub(crate) fn output<Out: DeserializeOwned>(
 mod tests {
     use super::*;
 
-    fn round_trip(work: impl FnOnce(&mut Vec<u8>) -> Result<(), Reply>) -> Result<u64, Error> {
-        let mut bytes = b"before".to_vec();
-        answer(&mut bytes, work);
-        assert_eq!(&bytes[..6], b"before");
-        output("task", &bytes[6..]).expect("a whole reply")
-    }
-
     #[test]
     fn an_output_comes_back() {
-        assert_eq!(round_trip(|to| done(&7_u64, to)).ok(), Some(7));
+        let seven = 7_u64.to_le_bytes();
+        assert_eq!(output("task", false, &seven).expect("a reply").ok(), Some(7_u64));
+        let other = output::<u8>("task", false, &seven).expect("a reply");
+        assert!(matches!(other, Err(Error::Decode { side: Side::Output, .. })), "{other:?}");
     }
 
     #[test]
-    fn what_was_half_written_is_taken_back() {
-        let broken = round_trip(|to| {
-            done(&7_u64, to)?;
-            Err(Reply::OutputNotEncoded("on second thoughts".into()))
-        });
-        assert!(matches!(broken, Err(Error::Encode { side: Side::Output, .. })), "{broken:?}");
+    fn a_failure_comes_back() {
+        let mut bytes = Vec::new();
+        codec::append(&Failure::OutputNotEncoded("no".into()), &mut bytes).expect("it encodes");
+        let failed = output::<u64>("task", true, &bytes).expect("a reply");
+        assert!(matches!(failed, Err(Error::Encode { side: Side::Output, .. })), "{failed:?}");
     }
 
     #[test]
-    fn a_panic_comes_back_as_one() {
-        let panicked = round_trip(|_| panic!("no"));
-        assert!(matches!(panicked, Err(Error::Panicked { .. })), "{panicked:?}");
+    fn a_child_answers_once() {
+        assert_eq!(answered("task", &answer(|| 7_u64)).expect("a reply").ok(), Some(7_u64));
+        let panicked = answered::<u64>("task", &answer(|| -> u64 { panic!("no") }));
+        assert!(matches!(panicked, Some(Err(Error::Panicked { .. }))), "{panicked:?}");
+        assert!(answered::<u64>("task", &[]).is_none());
     }
 
     #[test]
-    fn bytes_that_are_no_reply_are_none() {
-        assert!(output::<u64>("task", &[]).is_none());
-        assert!(output::<u64>("task", &[250]).is_none());
+    fn bytes_that_are_no_failure_are_none() {
+        assert!(output::<u64>("task", true, &[]).is_none());
+        assert!(output::<u64>("task", true, &[250]).is_none());
     }
 }

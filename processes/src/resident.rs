@@ -45,7 +45,7 @@ pub(crate) fn ask(
         let exit = child.wait();
         match e.kind() {
             ErrorKind::UnexpectedEof | ErrorKind::BrokenPipe | ErrorKind::ConnectionReset => {
-                Error::Died { pid: child.pid(), task: "produce", exit }
+                Error::Died { pid: child.pid(), task: "produce", exit, stderr: String::new() }
             }
             _ => crate::error::cannot("talk to a child")(e),
         }

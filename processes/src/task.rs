@@ -6,13 +6,14 @@
 //! along as its input.
 
 use std::collections::BTreeMap;
-use std::fmt;
+use std::{fmt, io};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::reply::{self, Reply};
-use crate::wire;
+use crate::batch::Batch;
+use crate::codec;
+use crate::reply::Failure;
 
 /// A function that can be called in another process by its name.
 ///
@@ -60,8 +61,9 @@ impl<In, Out> fmt::Debug for Task<In, Out> {
     }
 }
 
-/// Decodes an input, runs the task, and appends the reply with its output.
-type Erased = Box<dyn Fn(&[u8], &mut Vec<u8>) -> Result<(), Reply>>;
+/// Answers a batch of inputs: where a task's types are known, and its name has
+/// been looked up, once for all of them.
+type Erased = Box<dyn Fn(&mut Batch<'_>) -> io::Result<()>>;
 
 /// The tasks that this program's workers can be asked for.
 ///
@@ -92,27 +94,78 @@ impl Registry {
     /// If there is a task of that name already: the wrong one of two would be
     /// called in silence.
     #[must_use]
-    pub fn with<In, Out>(mut self, task: &Task<In, Out>) -> Self
+    pub fn with<In, Out>(self, task: &Task<In, Out>) -> Self
     where
         In: DeserializeOwned + 'static,
         Out: Serialize + 'static,
     {
+        self.insert(task, |output, replies| {
+            codec::append(output, replies).map_err(|e| Failure::OutputNotEncoded(e.to_string()))
+        })
+    }
+
+    /// Adds a task that can fail. An error of its own that cannot be encoded
+    /// still arrives as text, in [`Error::Unsendable`](crate::Error::Unsendable).
+    ///
+    /// ```
+    /// use processes::{Registry, Task};
+    /// const PARSE: Task<String, Result<u64, String>> =
+    ///     Task::new("parse", |text| text.parse().map_err(|e| format!("{text}: {e}")));
+    /// let registry = Registry::new().with_fallible(&PARSE);
+    /// # let _ = registry;
+    /// ```
+    ///
+    /// # Panics
+    /// As [`with`](Self::with).
+    #[must_use]
+    pub fn with_fallible<In, Out, E>(self, task: &Task<In, Result<Out, E>>) -> Self
+    where
+        In: DeserializeOwned + 'static,
+        Out: Serialize + 'static,
+        E: Serialize + fmt::Display + 'static,
+    {
+        self.insert(task, |output, replies| {
+            codec::append(output, replies).map_err(|e| match output {
+                Ok(_) => Failure::OutputNotEncoded(e.to_string()),
+                Err(error) => {
+                    Failure::ErrorNotEncoded { error: error.to_string(), why: e.to_string() }
+                }
+            })
+        })
+    }
+
+    fn insert<In, Out>(
+        mut self,
+        task: &Task<In, Out>,
+        encode: impl Fn(&Out, &mut Vec<u8>) -> Result<(), Failure> + 'static,
+    ) -> Self
+    where
+        In: DeserializeOwned + 'static,
+        Out: 'static,
+    {
         let Task { name, run } = *task;
-        let erased: Erased = Box::new(move |input, replies| {
-            let input = wire::decode(input).map_err(|e| Reply::InputNotDecoded(e.to_string()))?;
-            let output = run(input);
-            reply::done(&output, replies)
+        let erased: Erased = Box::new(move |batch| {
+            batch.answer(|input, replies| {
+                let input =
+                    codec::decode(input).map_err(|e| Failure::InputNotDecoded(e.to_string()))?;
+                encode(&run(input), replies)
+            })
         });
         assert!(self.tasks.insert(name, erased).is_none(), "two tasks are called {name}");
         self
     }
 
-    /// Runs a task on one encoded input and appends its reply, whatever it is.
-    pub(crate) fn answer(&self, task: &str, input: &[u8], replies: &mut Vec<u8>) {
-        reply::answer(replies, |replies| match self.tasks.get(task) {
-            Some(run) => run(input, replies),
-            None => Err(Reply::UnknownTask(self.tasks.keys().map(ToString::to_string).collect())),
-        });
+    /// Runs a task on a batch of encoded inputs.
+    ///
+    /// # Errors
+    /// If the replies cannot be sent, or the request makes no sense.
+    pub(crate) fn answer(&self, task: &str, batch: &mut Batch<'_>) -> io::Result<()> {
+        match self.tasks.get(task) {
+            Some(run) => run(batch),
+            None => batch.answer(|_, _| {
+                Err(Failure::UnknownTask(self.tasks.keys().map(ToString::to_string).collect()))
+            }),
+        }
     }
 }
 

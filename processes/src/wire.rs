@@ -1,143 +1,298 @@
-//! What goes over the socket: length-prefixed frames of postcard values.
+//! What goes over the socket: length-prefixed frames.
 //!
 //! ```text
 //! frame    = length (4 bytes, little endian) body
-//! request  = Request { task, items } then so many items
-//! item     = length (4 bytes, little endian) postcard value
-//! reply    = Reply and, after Done, the output
-//! replies  = one or more frames of items, each a reply: as many as the request has
-//! goodbye  = an empty request
+//! hello    = Hello
+//! request  = batch: header Request, an input an item
+//! replies  = one or more batches: header whether it is the last, an output or a
+//!            Failure an item
+//! goodbye  = an empty body
+//! batch    = header items run* number-of-runs header-length (4 bytes each)
+//! run      = how many items, and how long each is (4 bytes each); the length's
+//!            highest bit says that the items are failures
 //! ```
 //!
-//! Each item has its own length, so that one which cannot be decoded spoils
-//! neither its neighbours nor the connection.
+//! Every item's length is known, so one that cannot be decoded spoils neither
+//! its neighbours nor the connection. Items of the same type are mostly of the
+//! same length, and one run names it for all of them: a thousand numbers cost
+//! eight bytes more than their contents. The runs stand behind the items, where
+//! they can be written when everything is known.
+//!
+//! How much of a request a worker should still do is not on the wire but in
+//! the [control page](crate::control).
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::UnixStream;
 
-use postcard::ser_flavors::Flavor;
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+
+use crate::codec;
 
 /// The largest body of a frame, in bytes. A length above it is refused before
 /// any memory is taken for it.
 pub(crate) const LIMIT: usize = 256 << 20;
 
 /// Changes whenever a frame's meaning does.
-const PROTOCOL: u32 = 2;
+const PROTOCOL: u32 = 3;
 
 /// How much is read at once; small frames arrive whole in one system call.
 const CHUNK: usize = 64 << 10;
 
+/// The bit of a run's length that says that its items failed.
+const FAILED: u32 = 1 << 31;
+
 /// The first frame each way: who speaks.
-#[derive(Debug, Deserialize, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
 pub(crate) struct Hello {
-    protocol: u32,
-    /// Which executable, by device, inode, size and time of change: a worker
-    /// of another build would have other tasks under the same names.
-    build: (u64, u64, u64, i64),
-    /// Whether the worker watches in a thread of its own for its parent's end.
-    pub(crate) watchdog: bool,
+    pub(crate) protocol: u32,
+    pub(crate) build: Build,
+}
+
+/// Which executable, by device, inode, size and time of change: a worker of
+/// another build would have other tasks under the same names.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
+pub(crate) struct Build(u64, u64, u64, i64);
+
+impl std::fmt::Display for Hello {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { protocol, build: Build(device, inode, size, modified) } = self;
+        write!(f, "protocol {protocol}, build {device:x}-{inode:x}-{size:x}-{modified:x}")
+    }
 }
 
 impl Hello {
     /// The greeting of this process.
-    pub(crate) fn of_this_program(watchdog: bool) -> io::Result<Self> {
+    pub(crate) fn of_this_program() -> io::Result<Self> {
         let exe = std::fs::metadata("/proc/self/exe")?;
         let modified = exe.mtime().wrapping_mul(1_000_000_000).wrapping_add(exe.mtime_nsec());
-        let build = (exe.dev(), exe.ino(), exe.size(), modified);
-        Ok(Self { protocol: PROTOCOL, build, watchdog })
+        let build = Build(exe.dev(), exe.ino(), exe.size(), modified);
+        Ok(Self { protocol: PROTOCOL, build })
     }
+}
+
+/// How the parent wants its worker to be.
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq, Serialize)]
+pub(crate) struct Manner {
+    /// Whether it watches in a thread of its own for its parent's end.
+    pub(crate) watchdog: bool,
+    /// How often that thread gives a sign of life, in milliseconds; 0 for never.
+    pub(crate) heartbeat: u32,
 }
 
 /// What the items of a request are for.
 #[derive(Debug, Deserialize, Serialize)]
 pub(crate) struct Request<'a> {
     pub(crate) task: &'a str,
-    pub(crate) items: u32,
+    /// Whether each reply is sent before the next item is begun.
+    pub(crate) each: bool,
 }
 
-/// Appends a value's encoding. After an error some of it may be there.
-pub(crate) fn append<T: Serialize + ?Sized>(value: &T, to: &mut Vec<u8>) -> postcard::Result<()> {
-    /// postcard's own `Vec` flavour takes the vector and loses it on error.
-    struct Append<'a>(&'a mut Vec<u8>);
-    impl Flavor for Append<'_> {
-        type Output = ();
-        fn try_extend(&mut self, data: &[u8]) -> postcard::Result<()> {
-            self.0.extend_from_slice(data);
-            Ok(())
-        }
-        fn try_push(&mut self, data: u8) -> postcard::Result<()> {
-            self.0.push(data);
-            Ok(())
-        }
-        fn finalize(self) -> postcard::Result<()> {
-            Ok(())
-        }
-    }
-    postcard::serialize_with_flavor(value, Append(to))
+/// So many items of the same length, one after the other.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Run {
+    items: u32,
+    length: u32,
 }
 
-/// Appends what `write` appends, with its length before it.
-pub(crate) fn append_item<E>(
-    to: &mut Vec<u8>,
-    write: impl FnOnce(&mut Vec<u8>) -> Result<(), E>,
-) -> Result<(), E> {
-    let start = to.len();
-    to.extend_from_slice(&[0; 4]);
-    write(to)?;
-    // An item longer than a u32 is longer than any frame: sending refuses it.
-    let length = u32::try_from(to.len() - start - 4).unwrap_or(u32::MAX);
-    to[start..start + 4].copy_from_slice(&length.to_le_bytes());
-    Ok(())
-}
-
-/// Takes the next item off the front of `items`; `None` if it is cut short.
-pub(crate) fn take_item<'a>(items: &mut &'a [u8]) -> Option<&'a [u8]> {
-    let (length, rest) = items.split_first_chunk()?;
-    let (item, rest) = rest.split_at_checked(u32::from_le_bytes(*length) as usize)?;
-    *items = rest;
-    Some(item)
-}
-
-/// Decodes a value that fills `bytes`; what is left over is an error.
-pub(crate) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> postcard::Result<T> {
-    let (value, rest) = decode_first(bytes)?;
-    if rest.is_empty() { Ok(value) } else { Err(postcard::Error::DeserializeBadEncoding) }
-}
-
-/// Decodes the value at the front, and returns the rest.
-pub(crate) fn decode_first<'a, T: Deserialize<'a>>(
-    bytes: &'a [u8],
-) -> postcard::Result<(T, &'a [u8])> {
-    postcard::take_from_bytes(bytes)
-}
-
-/// A frame to send: a buffer that begins with room for the length.
+/// A frame to send.
 #[derive(Debug, Default)]
-pub(crate) struct Frame(Vec<u8>);
+pub(crate) struct Frame {
+    /// Room for the frame's length, then the body as far as it is written.
+    bytes: Vec<u8>,
+    /// Where the header ends.
+    header: usize,
+    /// Where the last whole item ends: what is behind it was given up.
+    end: usize,
+    runs: Vec<Run>,
+    items: usize,
+}
 
 impl Frame {
-    /// Empties the frame, and gives its body to be appended to.
-    pub(crate) fn start(&mut self) -> &mut Vec<u8> {
-        self.0.clear();
-        self.0.extend_from_slice(&[0; 4]);
-        &mut self.0
+    /// Empties the frame and writes `header`, unless that fails.
+    pub(crate) fn start<T: Serialize>(&mut self, header: &T) -> Result<(), codec::Error> {
+        self.clear();
+        let written = codec::append(header, &mut self.bytes);
+        if written.is_ok() {
+            self.header = self.bytes.len();
+            self.end = self.header;
+        }
+        written
     }
 
-    /// The body, to be appended to.
-    pub(crate) fn body_mut(&mut self) -> &mut Vec<u8> {
-        &mut self.0
+    /// Empties the frame.
+    pub(crate) fn clear(&mut self) {
+        self.bytes.clear();
+        self.bytes.extend_from_slice(&[0; 4]);
+        self.header = 4;
+        self.end = 4;
+        self.runs.clear();
+        self.items = 0;
     }
 
-    /// The length of the body so far.
+    /// Appends what `write` appends as one item. If `write` fails or panics,
+    /// there is no item.
+    #[inline]
+    pub(crate) fn push<E>(
+        &mut self,
+        failed: bool,
+        write: impl FnOnce(&mut Vec<u8>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        self.bytes.truncate(self.end);
+        write(&mut self.bytes)?;
+        let length = self.bytes.len() - self.end;
+        self.end = self.bytes.len();
+        self.items += 1;
+        // A longer one is longer than any frame, and sealing refuses it.
+        let length = u32::try_from(length).unwrap_or(u32::MAX) & !FAILED;
+        let length = if failed { length | FAILED } else { length };
+        match self.runs.last_mut() {
+            Some(run) if run.length == length => run.items += 1,
+            _ => self.runs.push(Run { items: 1, length }),
+        }
+        Ok(())
+    }
+
+    /// Turns the header, which is `false`, into `true`.
+    pub(crate) fn mark_last(&mut self) {
+        debug_assert_eq!(self.bytes[4..self.header], [0]);
+        self.bytes[4] = 1;
+    }
+
+    /// How many items there are.
+    pub(crate) fn items(&self) -> usize {
+        self.items
+    }
+
+    /// How many bytes the body takes when it is sealed.
     pub(crate) fn body(&self) -> usize {
-        self.0.len().saturating_sub(4)
+        self.end.saturating_sub(4) + 8 * self.runs.len() + 8
+    }
+
+    /// Takes the last item out: whether it failed, and its bytes.
+    pub(crate) fn pop(&mut self) -> Option<(bool, Vec<u8>)> {
+        self.bytes.truncate(self.end);
+        let run = self.runs.last_mut()?;
+        let (failed, length) = (run.length & FAILED != 0, (run.length & !FAILED) as usize);
+        run.items -= 1;
+        if run.items == 0 {
+            self.runs.pop();
+        }
+        self.items -= 1;
+        self.end -= length;
+        Some((failed, self.bytes.split_off(self.end)))
+    }
+
+    /// Finishes a batch: afterwards [`bytes`](Self::bytes) is what is sent.
+    ///
+    /// # Errors
+    /// `InvalidInput` for a body above [`LIMIT`].
+    pub(crate) fn seal(&mut self) -> io::Result<()> {
+        self.bytes.truncate(self.end);
+        for run in &self.runs {
+            self.bytes.extend_from_slice(&run.items.to_le_bytes());
+            self.bytes.extend_from_slice(&run.length.to_le_bytes());
+        }
+        // If either does not fit, neither does the frame.
+        for number in [self.runs.len(), self.header - 4] {
+            self.bytes.extend_from_slice(&(number as u32).to_le_bytes());
+        }
+        self.seal_plain()
+    }
+
+    /// Finishes a body that is a header alone, and no batch.
+    pub(crate) fn seal_plain(&mut self) -> io::Result<()> {
+        let length = u32::try_from(self.bytes.len() - 4)
+            .ok()
+            .filter(|length| *length as usize <= LIMIT)
+            .ok_or_else(|| io::Error::new(ErrorKind::InvalidInput, "a frame above the limit"))?;
+        self.bytes[..4].copy_from_slice(&length.to_le_bytes());
+        Ok(())
+    }
+
+    /// What is sent, once it is sealed.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.bytes
     }
 }
 
-/// One end of a worker's socket.
+/// The items of a batch that was received.
+#[derive(Clone, Debug)]
+pub(crate) struct Items<'a> {
+    bytes: &'a [u8],
+    runs: &'a [u8],
+    run: Run,
+    left: usize,
+}
+
+impl<'a> Items<'a> {
+    /// Takes a batch apart into header and items; `None` if it is none. The
+    /// lengths are added up here, so that items can be trusted to be there.
+    pub(crate) fn of(body: &'a [u8]) -> Option<(&'a [u8], Self)> {
+        let (body, header) = body.split_last_chunk()?;
+        let (body, runs) = body.split_last_chunk()?;
+        let runs = (u32::from_le_bytes(*runs) as usize).checked_mul(8)?;
+        let (body, runs) = body.split_at_checked(body.len().checked_sub(runs)?)?;
+        let (header, bytes) = body.split_at_checked(u32::from_le_bytes(*header) as usize)?;
+        let mut items = Self { bytes, runs, run: Run::default(), left: 0 };
+        let mut rest = items.clone();
+        let mut length = 0_u64;
+        while rest.next_run().is_some() {
+            items.left += rest.run.items as usize;
+            length += u64::from(rest.run.items) * u64::from(rest.run.length & !FAILED);
+        }
+        (length == bytes.len() as u64 && u32::try_from(items.left).is_ok())
+            .then_some((header, items))
+    }
+
+    /// How many items are left.
+    pub(crate) fn left(&self) -> usize {
+        self.left
+    }
+
+    /// The next item, and whether it is a failure.
+    #[inline]
+    pub(crate) fn next(&mut self) -> Option<(bool, &'a [u8])> {
+        while self.run.items == 0 {
+            self.next_run()?;
+        }
+        self.run.items -= 1;
+        self.left -= 1;
+        let (item, rest) = self.bytes.split_at((self.run.length & !FAILED) as usize);
+        self.bytes = rest;
+        Some((self.run.length & FAILED != 0, item))
+    }
+
+    /// The next item, if it is no failure; it stays where it is.
+    #[inline]
+    pub(crate) fn peek_success(&mut self) -> Option<&'a [u8]> {
+        while self.run.items == 0 {
+            self.next_run()?;
+        }
+        let length = self.run.length as usize;
+        (length & FAILED as usize == 0).then(|| &self.bytes[..length])
+    }
+
+    fn next_run(&mut self) -> Option<()> {
+        let ([items, length], rest) = self.runs.as_chunks::<4>().0.split_first_chunk()?;
+        self.runs = rest.as_flattened();
+        self.run = Run { items: u32::from_le_bytes(*items), length: u32::from_le_bytes(*length) };
+        Some(())
+    }
+}
+
+/// What [`Connection::try_receive`] finds.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Received<'a> {
+    /// The body of the next frame.
+    Frame(&'a [u8]),
+    /// Not all of it has come.
+    NotYet,
+    /// The other end is gone, before a frame or in the middle of one.
+    Gone,
+}
+
+/// One end of a worker's socket. The worker's blocks, the parent's does not.
 #[derive(Debug)]
 pub(crate) struct Connection {
     stream: UnixStream,
@@ -156,32 +311,19 @@ impl Connection {
         &self.stream
     }
 
-    /// Sends a frame. Where the socket has a time limit, `alive` is asked
-    /// whenever it has passed without progress.
-    ///
-    /// # Errors
-    /// Of the socket; `BrokenPipe` once nobody is at the other end;
-    /// `InvalidInput`, and nothing is sent, for a body above [`LIMIT`].
-    pub(crate) fn send(
-        &mut self,
-        frame: &mut Frame,
-        alive: impl FnMut() -> bool,
-    ) -> io::Result<()> {
-        send(&self.stream, frame, alive)
-    }
-
-    /// Receives the body of the next frame; `None` if the other end is gone,
-    /// whether before a frame or in the middle of one.
+    /// Receives the next frame if it is there; on a blocking stream, waits.
     ///
     /// # Errors
     /// Of the socket; `InvalidData` for a length above [`LIMIT`].
-    pub(crate) fn receive(&mut self, mut alive: impl FnMut() -> bool) -> io::Result<Option<&[u8]>> {
+    pub(crate) fn try_receive(&mut self) -> io::Result<Received<'_>> {
         // What belongs to the frame before has been looked at: reuse its room.
-        self.inbox.copy_within(self.taken..self.filled, 0);
-        self.filled -= self.taken;
-        self.taken = 0;
-        if !self.fill(4, &mut alive)? {
-            return Ok(None);
+        if self.taken > 0 {
+            self.inbox.copy_within(self.taken..self.filled, 0);
+            self.filled -= self.taken;
+            self.taken = 0;
+        }
+        if let Some(missing) = self.fill(4)? {
+            return Ok(missing);
         }
         let prefix = self.inbox.first_chunk().expect("four bytes are there");
         let length = u32::from_le_bytes(*prefix) as usize;
@@ -189,15 +331,28 @@ impl Connection {
             let why = format!("a frame of {length} bytes; the limit is {LIMIT}");
             return Err(io::Error::new(ErrorKind::InvalidData, why));
         }
-        if !self.fill(4 + length, &mut alive)? {
-            return Ok(None);
+        if let Some(missing) = self.fill(4 + length)? {
+            return Ok(missing);
         }
         self.taken = 4 + length;
-        Ok(Some(&self.inbox[4..self.taken]))
+        Ok(Received::Frame(&self.inbox[4..self.taken]))
     }
 
-    /// Reads until `wanted` bytes are there; `false` at the end of the stream.
-    fn fill(&mut self, wanted: usize, mut alive: impl FnMut() -> bool) -> io::Result<bool> {
+    /// Receives the next frame on a blocking stream; `None` if the other end
+    /// is gone.
+    ///
+    /// # Errors
+    /// As [`try_receive`](Self::try_receive).
+    pub(crate) fn receive(&mut self) -> io::Result<Option<&[u8]>> {
+        match self.try_receive()? {
+            Received::Frame(body) => Ok(Some(body)),
+            Received::Gone => Ok(None),
+            Received::NotYet => Err(ErrorKind::WouldBlock.into()),
+        }
+    }
+
+    /// Reads until `wanted` bytes are there, or says what there is instead.
+    fn fill(&mut self, wanted: usize) -> io::Result<Option<Received<'static>>> {
         while self.filled < wanted {
             if self.filled == self.inbox.len() {
                 // Room grows with what has arrived, at most to its double, so
@@ -206,47 +361,36 @@ impl Connection {
                 self.inbox.resize(room, 0);
             }
             match self.stream.read(&mut self.inbox[self.filled..]) {
-                Ok(0) => return Ok(false),
+                Ok(0) => return Ok(Some(Received::Gone)),
                 Ok(read) => self.filled += read,
                 Err(e) if e.kind() == ErrorKind::Interrupted => {}
-                Err(e) if e.kind() == ErrorKind::WouldBlock && alive() => {}
-                Err(e)
-                    if matches!(e.kind(), ErrorKind::WouldBlock | ErrorKind::ConnectionReset) =>
-                {
-                    return Ok(false);
+                Err(e) if e.kind() == ErrorKind::WouldBlock => return Ok(Some(Received::NotYet)),
+                Err(e) if e.kind() == ErrorKind::ConnectionReset => {
+                    return Ok(Some(Received::Gone));
                 }
                 Err(e) => return Err(e),
             }
         }
-        Ok(true)
+        Ok(None)
     }
 }
 
-/// Sends a frame through one end of a socket, while somebody may be looking at
-/// what was received there; see [`Connection::send`].
-pub(crate) fn send(
-    mut stream: &UnixStream,
-    frame: &mut Frame,
-    mut alive: impl FnMut() -> bool,
-) -> io::Result<()> {
-    let length = u32::try_from(frame.body())
-        .ok()
-        .filter(|length| *length as usize <= LIMIT)
-        .ok_or_else(|| io::Error::new(ErrorKind::InvalidInput, "a frame above the limit"))?;
-    frame.0[..4].copy_from_slice(&length.to_le_bytes());
-    let mut left = &frame.0[..];
+/// Writes as many of the bytes as go without waiting; on a blocking stream,
+/// all. Returns how many went.
+///
+/// # Errors
+/// Of the socket; `BrokenPipe` once nobody is at the other end.
+pub(crate) fn write(mut stream: &UnixStream, bytes: &[u8]) -> io::Result<usize> {
+    let mut left = bytes;
     while !left.is_empty() {
         match stream.write(left) {
             Ok(written) => left = &left[written..],
             Err(e) if e.kind() == ErrorKind::Interrupted => {}
-            Err(e) if e.kind() == ErrorKind::WouldBlock && alive() => {}
-            Err(e) if e.kind() == ErrorKind::WouldBlock => {
-                return Err(ErrorKind::BrokenPipe.into());
-            }
+            Err(e) if e.kind() == ErrorKind::WouldBlock => break,
             Err(e) => return Err(e),
         }
     }
-    Ok(())
+    Ok(bytes.len() - left.len())
 }
 
 #[cfg(test)]
@@ -259,12 +403,6 @@ mod tests {
     fn ends() -> (Connection, UnixStream) {
         let (ours, theirs) = UnixStream::pair().expect("a pair of sockets");
         (Connection::new(ours), theirs)
-    }
-
-    fn frame(body: &[u8]) -> Frame {
-        let mut frame = Frame::default();
-        frame.start().extend_from_slice(body);
-        frame
     }
 
     #[test]
@@ -281,17 +419,17 @@ mod tests {
             stream.chunks(7_001).for_each(|cut| other.write_all(cut).expect("a reader"));
         });
         for body in bodies {
-            assert!(connection.receive(|| true).expect("a frame") == Some(body));
+            assert!(connection.receive().expect("a frame") == Some(body));
         }
         writer.join().expect("a writer");
-        assert_eq!(connection.receive(|| true).expect("the end"), None);
+        assert_eq!(connection.receive().expect("the end"), None);
     }
 
     #[test]
     fn a_length_above_the_limit_is_refused_before_memory_is_taken() {
         let (mut connection, mut other) = ends();
         other.write_all(&u32::MAX.to_le_bytes()).expect("a reader");
-        let refused = connection.receive(|| true).expect_err("a refusal");
+        let refused = connection.receive().expect_err("a refusal");
         assert_eq!(refused.kind(), ErrorKind::InvalidData);
         assert!(connection.inbox.len() <= CHUNK);
     }
@@ -301,7 +439,7 @@ mod tests {
         let (mut connection, mut other) = ends();
         other.write_all(&(LIMIT as u32).to_le_bytes()).expect("a reader");
         drop(other);
-        assert_eq!(connection.receive(|| true).expect("the end"), None);
+        assert_eq!(connection.receive().expect("the end"), None);
         assert!(connection.inbox.len() <= 2 * CHUNK);
     }
 
@@ -311,44 +449,63 @@ mod tests {
             let (mut connection, mut other) = ends();
             other.write_all(&b"\x04\0\0\0body"[..cut]).expect("a reader");
             drop(other);
-            assert_eq!(connection.receive(|| true).expect("the end"), None);
+            assert_eq!(connection.receive().expect("the end"), None);
         }
     }
 
     #[test]
-    fn who_waits_asks_whether_it_is_worth_it() {
-        let (mut connection, _other) = ends();
-        let limit = Some(std::time::Duration::from_millis(1));
-        connection.stream().set_read_timeout(limit).expect("a limit");
-        connection.stream().set_write_timeout(limit).expect("a limit");
-        let mut asked = 0;
-        let mut alive = || {
-            asked += 1;
-            asked % 3 != 0
-        };
-        assert_eq!(connection.receive(&mut alive).expect("no frame"), None);
+    fn nobody_waits_on_a_socket_that_does_not_block() {
+        let (mut connection, other) = ends();
+        connection.stream().set_nonblocking(true).expect("a socket");
+        assert_eq!(connection.try_receive().expect("a look"), Received::NotYet);
         // More than the socket holds, and nobody reads it.
-        let stuck = connection.send(&mut frame(&vec![0; 4 << 20]), &mut alive);
-        assert_eq!(stuck.expect_err("nobody").kind(), ErrorKind::BrokenPipe);
-        assert_eq!(asked, 6);
+        let bytes = vec![0; 4 << 20];
+        assert!(write(connection.stream(), &bytes).expect("some") < bytes.len());
+        (&other).write_all(b"\x02\0\0\0o").expect("room");
+        assert_eq!(connection.try_receive().expect("a look"), Received::NotYet);
+        (&other).write_all(b"k").expect("room");
+        assert_eq!(connection.try_receive().expect("a look"), Received::Frame(b"ok"));
+        drop(other);
+        assert_eq!(
+            write(connection.stream(), b"x").expect_err("gone").kind(),
+            ErrorKind::BrokenPipe
+        );
+        assert_eq!(connection.try_receive().expect("a look"), Received::Gone);
     }
 
     #[test]
-    fn an_item_cut_short_is_none() {
-        let mut items = Vec::new();
-        append_item(&mut items, |to| append(&7_u64, to)).expect("it encodes");
-        let mut whole = &items[..];
-        assert_eq!(take_item(&mut whole), Some(&[7][..]));
-        assert_eq!(take_item(&mut whole), None);
-        for cut in 0..items.len() {
-            assert_eq!(take_item(&mut &items[..cut]), None);
+    fn a_batch_is_taken_apart_as_it_was_put_together() {
+        let mut frame = Frame::default();
+        frame.start(&Request { task: "task", each: true }).expect("it encodes");
+        for (failed, item) in [(false, "a"), (false, "b"), (true, "c"), (false, ""), (false, "de")]
+        {
+            let push = |to: &mut Vec<u8>| {
+                to.extend_from_slice(item.as_bytes());
+                Ok::<(), ()>(())
+            };
+            frame.push(failed, push).expect("it is appended");
         }
-    }
+        let half = frame.push(false, |to| {
+            to.extend_from_slice(b"half");
+            Err(())
+        });
+        assert!(half.is_err());
+        assert_eq!(frame.pop(), Some((false, b"de".to_vec())));
+        assert_eq!(frame.items(), 4);
+        let body = frame.body();
+        frame.seal().expect("it fits");
+        assert_eq!(frame.bytes().len(), 4 + body);
 
-    #[test]
-    fn what_is_left_over_is_an_error() {
-        assert_eq!(decode::<u8>(&[7]), Ok(7));
-        assert!(decode::<u8>(&[7, 7]).is_err());
-        assert!(decode::<u8>(&[]).is_err());
+        let (header, mut items) = Items::of(&frame.bytes()[4..]).expect("a batch");
+        let Request { task, each } = codec::decode(header).expect("a request");
+        assert_eq!((task, each, items.left()), ("task", true, 4));
+        assert_eq!(items.next(), Some((false, &b"a"[..])));
+        assert_eq!(items.next(), Some((false, &b"b"[..])));
+        assert_eq!(items.next(), Some((true, &b"c"[..])));
+        assert_eq!(items.next(), Some((false, &b""[..])));
+        assert_eq!(items.next(), None);
+        for cut in 4..frame.bytes().len() {
+            assert!(Items::of(&frame.bytes()[4..cut]).is_none(), "cut to {cut}");
+        }
     }
 }

@@ -1,26 +1,36 @@
 //! The parent's side: a process of our own that runs tasks.
 
+mod conversation;
+mod killer;
+mod last_words;
+
 use std::any::Any;
-use std::io::{self, ErrorKind};
-use std::os::fd::OwnedFd;
+use std::collections::VecDeque;
+use std::io::ErrorKind;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::process::{Child, Command, Stdio};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use nix::sys::signal::{Signal, killpg};
-use nix::unistd::Pid;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use conversation::Flight;
+pub use conversation::{Gone, Progress, Replies, Request};
+pub use killer::Killer;
+use last_words::LastWords;
+
+use crate::codec;
+use crate::control::{self, Control};
 use crate::entry;
 use crate::error::{Error, Side, cannot};
-use crate::reply;
 use crate::status::Exit;
 use crate::task::Task;
-use crate::wire::{self, Connection, Frame, Hello, LIMIT, Request};
+use crate::wire::{self, Connection, Frame, Hello, LIMIT, Manner, Received};
 
 /// How often a waiting parent looks whether the worker still lives. Its end
 /// is seen at once by the closing of the socket; this is for the case that
@@ -43,39 +53,53 @@ const FAREWELL: Duration = Duration::from_millis(50);
 ///
 /// Starting one costs about a millisecond, a call on a warm one tens of
 /// microseconds. Both ends keep a buffer as large as the largest message yet.
+///
+/// A [`call`](Self::call) waits. Who looks after several workers at once posts
+/// [requests](Self::request), polls the sockets ([`AsFd`]), and reads
+/// [replies](Self::replies) as they come; `pool` does.
 #[derive(Debug)]
 pub struct Worker {
     child: Child,
     killer: Killer,
     connection: Connection,
-    frame: Frame,
+    control: Control,
+    last_words: Option<LastWords>,
+    /// When the process was greeted, until it has greeted back.
+    greeted: Option<Instant>,
+    /// A frame for each request that may be under way.
+    frames: [Frame; control::SLOTS as usize],
+    /// The requests under way, oldest first.
+    flights: VecDeque<Flight>,
+    /// How many requests there have been.
+    requests: u32,
+    /// How many of the requests under way have been written whole, and how
+    /// much of the next.
+    written: (usize, usize),
     /// How it ended, once it has: by then it is reaped.
     exit: Option<Exit>,
     /// Whether it has been asked to leave.
     dismissed: bool,
 }
 
-/// Ends a worker from another thread, in the middle of whatever it does.
-///
-/// Whoever waits for the worker's answer then hears of its death. Once the
-/// worker has ended, this does nothing: its number may be another process's.
-#[derive(Clone, Debug)]
-pub struct Killer(Arc<Mutex<Option<Pid>>>);
+/// How a worker is to be.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct Options {
+    /// Whether it has a thread that watches for the parent's end; without, its
+    /// tasks may `fork`, and it ends after the task at hand.
+    pub watchdog: bool,
+    /// How often it gives a sign of life, at least a millisecond apart; see
+    /// [`Worker::heartbeat`]. It is the watchdog that gives it.
+    pub heartbeat: Option<Duration>,
+    /// Whether what it writes to standard error is kept, the last 4 KiB of it,
+    /// for [`Error::Died`]; it reaches this process's standard error all the
+    /// same, by a thread of this process that looks after all such workers.
+    pub keep_stderr: bool,
+}
 
-impl Killer {
-    /// Kills the worker and all that its tasks started; its owner reaps it.
-    pub fn kill(&self) {
-        if let Some(pid) = *self.target() {
-            // It leads a group of its own, of the same number. An error says
-            // that it has died in this very instant.
-            let _ = killpg(pid, Signal::SIGKILL);
-        }
-    }
-
-    /// The worker, until just before it is reaped: who holds the lock holds
-    /// the number too.
-    fn target(&self) -> MutexGuard<'_, Option<Pid>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+impl Default for Options {
+    fn default() -> Self {
+        Self { watchdog: true, heartbeat: None, keep_stderr: false }
     }
 }
 
@@ -85,8 +109,8 @@ impl Worker {
     /// # Errors
     /// [`Error::EntryNotClaimed`], [`Error::Spawn`], [`Error::Handshake`].
     pub fn spawn() -> Result<Self, Error> {
-        let mut worker = Self::start(true)?;
-        worker.greet(true)?;
+        let mut worker = Self::start(Options::default())?;
+        worker.greet()?;
         Ok(worker)
     }
 
@@ -95,8 +119,9 @@ impl Worker {
     /// # Errors
     /// As [`spawn`](Self::spawn); then all that were started are gone.
     pub fn spawn_all(n: usize) -> Result<Vec<Self>, Error> {
-        let mut workers = (0..n).map(|_| Self::start(true)).collect::<Result<Vec<_>, _>>()?;
-        workers.iter_mut().try_for_each(|worker| worker.greet(true))?;
+        let mut workers =
+            (0..n).map(|_| Self::start(Options::default())).collect::<Result<Vec<_>, _>>()?;
+        workers.iter_mut().try_for_each(Self::greet)?;
         Ok(workers)
     }
 
@@ -108,8 +133,8 @@ impl Worker {
     /// # Errors
     /// As [`spawn`](Self::spawn).
     pub fn spawn_single_threaded() -> Result<Self, Error> {
-        let mut worker = Self::start(false)?;
-        worker.greet(false)?;
+        let mut worker = Self::start(Options { watchdog: false, ..Options::default() })?;
+        worker.greet()?;
         Ok(worker)
     }
 
@@ -132,9 +157,9 @@ impl Worker {
         outputs.pop().expect("there is one output for each input")
     }
 
-    /// Runs a task on each input, in order, with one frame each way (more only
-    /// for outputs above 256 MiB in all); an input that fails does not stop the
-    /// others.
+    /// Runs a task on each input, in order; an input that fails does not stop
+    /// the others. What takes less than a millisecond, and less than 256 MiB,
+    /// is one message each way.
     ///
     /// # Errors
     /// When no input has an answer: the worker died, or the inputs could not
@@ -161,6 +186,12 @@ impl Worker {
         self.exit.is_none() && runs(&self.child)
     }
 
+    /// A number that changes with every sign of life that the worker gives; see
+    /// [`Options::heartbeat`].
+    pub fn heartbeat(&self) -> u32 {
+        self.control.heartbeat()
+    }
+
     /// What ends it from another thread, while this one is in a call.
     pub fn killer(&self) -> Killer {
         self.killer.clone()
@@ -175,11 +206,12 @@ impl Worker {
     ///
     /// Who lets several go says it to all of them first.
     pub fn dismiss(&mut self) {
-        let limited = self.connection.stream().set_write_timeout(Some(FAREWELL)).is_ok();
-        if limited && self.exit.is_none() && !self.dismissed {
+        let all_written = self.written.0 == self.flights.len();
+        if self.exit.is_none() && !self.dismissed && all_written {
             // An idle worker leaves on an empty request.
-            self.frame.start();
-            self.dismissed = self.connection.send(&mut self.frame, || false).is_ok();
+            let goodbye = [0; 4];
+            let written = wire::write(self.connection.stream(), &goodbye);
+            self.dismissed = written.is_ok_and(|written| written == goodbye.len());
         }
     }
 
@@ -191,27 +223,18 @@ impl Worker {
         inputs: &[In],
     ) -> Result<(), Error> {
         let task = task.name();
-        let body = self.frame.start();
-        let encoded = (|| {
-            let items = u32::try_from(inputs.len()).unwrap_or(u32::MAX);
-            wire::append(&Request { task, items }, body)?;
-            inputs
-                .iter()
-                .try_for_each(|input| wire::append_item(body, |body| wire::append(input, body)))
-        })();
-        encoded.map_err(|e| Error::Encode { side: Side::Input, task, why: e.to_string() })?;
-        let bytes = self.frame.body();
-        if bytes > LIMIT {
-            // Room for so much is not worth keeping.
-            self.frame = Frame::default();
-            return Err(Error::TooLarge { side: Side::Input, task, bytes, limit: LIMIT });
-        }
         if let Some(exit) = self.exit {
-            return Err(Error::Died { pid: self.pid(), task, exit });
+            return Err(Error::Died { pid: self.pid(), task, exit, stderr: String::new() });
         }
-        let child = &self.child;
-        let sent = self.connection.send(&mut self.frame, || runs(child));
-        sent.map_err(|e| self.lost(task, e))
+        let mut request = self.request(task, false)?;
+        for input in inputs {
+            if !request.push(input)? {
+                let bytes = LIMIT + 1;
+                return Err(Error::TooLarge { side: Side::Input, task, bytes, limit: LIMIT });
+            }
+        }
+        request.post();
+        Ok(())
     }
 
     /// The second half: waits for the replies.
@@ -221,32 +244,48 @@ impl Worker {
         items: usize,
     ) -> Result<Vec<Result<Out, Error>>, Error> {
         let task = task.name();
-        let mut heard = Heard::new(items);
-        while heard.count < items {
-            let child = &self.child;
-            let why = match self.connection.receive(|| runs(child)) {
-                Ok(Some(replies)) if heard.hear(task, replies).is_some() => continue,
-                Ok(Some(_)) => "its replies do not answer the request".into(),
-                Ok(None) => return Err(self.lost(task, ErrorKind::BrokenPipe.into())),
-                Err(e) if e.kind() == ErrorKind::InvalidData => e.to_string(),
-                Err(e) => return Err(self.lost(task, e)),
+        let mut outputs = Vec::with_capacity(items.min(1 << 16));
+        // Of a `Deserialize`: it goes on once all replies are read, or the next
+        // call would take those that are left for its own.
+        let mut panicked: Option<Box<dyn Any + Send>> = None;
+        loop {
+            let last = match self.write().and_then(|_| self.replies()) {
+                Err(gone) => return Err(self.bury(task, gone)),
+                Ok(None) => {
+                    let wait = self.wait(GLANCE);
+                    if let Err(gone) = wait.and_then(|ready| self.glance(ready)) {
+                        return Err(self.bury(task, gone));
+                    }
+                    continue;
+                }
+                Ok(Some(mut replies)) => {
+                    let mut read = || {
+                        while let Some(output) = replies.next(task) {
+                            outputs.push(output);
+                        }
+                    };
+                    if panicked.is_none() {
+                        panicked = catch_unwind(AssertUnwindSafe(&mut read)).err();
+                    }
+                    replies.last
+                }
             };
-            self.end();
-            return Err(Error::Protocol { pid: self.pid(), why });
-        }
-        match heard.panicked {
-            None => Ok(heard.outputs),
-            Some(payload) => resume_unwind(payload),
+            if last {
+                return panicked.map_or(Ok(outputs), |payload| resume_unwind(payload));
+            }
         }
     }
 
-    /// Starts the process; it has yet to greet.
-    pub(crate) fn start(watchdog: bool) -> Result<Self, Error> {
+    /// Starts the process and greets it; it has yet to greet back.
+    ///
+    /// # Errors
+    /// [`Error::EntryNotClaimed`], [`Error::Spawn`].
+    pub fn start(options: Options) -> Result<Self, Error> {
         let entry = entry::entry()?;
         let spawn = |e| Error::Spawn(Arc::new(e));
         let (ours, theirs) = UnixStream::pair().map_err(spawn)?;
-        ours.set_read_timeout(Some(GLANCE)).map_err(spawn)?;
-        ours.set_write_timeout(Some(GLANCE)).map_err(spawn)?;
+        ours.set_nonblocking(true).map_err(spawn)?;
+        let (control, page) = Control::new().map_err(spawn)?;
         // `current_exe` would name a file, and the file may have been replaced.
         let mut command = Command::new("/proc/self/exe");
         command
@@ -257,62 +296,120 @@ impl Worker {
         if entry.silent {
             command.stdout(Stdio::null());
         }
+        let last_words = match options.keep_stderr {
+            true => Some(LastWords::new(&mut command).map_err(spawn)?),
+            false => None,
+        };
         let child = command.spawn().map_err(spawn)?;
-        let leader = Pid::from_raw(child.id().cast_signed());
+        let heartbeat = options.heartbeat.map_or(0, |pause| pause.as_millis().max(1));
+        let manner =
+            Manner { watchdog: options.watchdog, heartbeat: u32::try_from(heartbeat).unwrap_or(0) };
         let mut worker = Self {
+            killer: Killer::new(child.id()),
             child,
-            killer: Killer(Arc::new(Mutex::new(Some(leader)))),
             connection: Connection::new(ours),
-            frame: Frame::default(),
+            control,
+            last_words,
+            greeted: Some(Instant::now()),
+            frames: Default::default(),
+            flights: VecDeque::new(),
+            requests: 0,
+            written: (0, 0),
             exit: None,
             dismissed: false,
         };
-        let hello = Hello::of_this_program(watchdog).map_err(spawn)?;
-        wire::append(&hello, worker.frame.start()).expect("numbers always encode");
+        let hello = Hello::of_this_program().map_err(spawn)?;
+        let frame = &mut worker.frames[0];
+        frame.start(&(hello, manner)).expect("numbers always encode");
+        frame.seal_plain().expect("a greeting is short");
         // If nobody is there to read it, no greeting will come back either.
-        let _ = worker.connection.send(&mut worker.frame, || true);
+        let socket = worker.connection.stream();
+        let _ = control::send(&page, socket).and_then(|()| wire::write(socket, frame.bytes()));
         Ok(worker)
     }
 
-    /// Waits for the worker's greeting, which must be this program's own.
-    pub(crate) fn greet(&mut self, watchdog: bool) -> Result<(), Error> {
-        let pid = self.pid();
-        let started = Instant::now();
-        let child = &self.child;
-        let hello = self.connection.receive(|| started.elapsed() < GREETING && runs(child));
-        let why = match hello {
-            Ok(Some(hello)) => {
-                let ours =
-                    Hello::of_this_program(watchdog).map_err(cannot("look at this program"))?;
-                if wire::decode::<Hello>(hello).is_ok_and(|hello| hello == ours) {
-                    return Ok(());
+    /// Whether the worker has greeted back, as this program greets. Until then
+    /// nothing can be asked of it.
+    ///
+    /// # Errors
+    /// [`Error::Handshake`] if it greets otherwise, has ended, or has not
+    /// greeted for ten seconds; it is gone then.
+    pub fn is_ready(&mut self) -> Result<bool, Error> {
+        let Some(started) = self.greeted else { return Ok(true) };
+        let late = started.elapsed() >= GREETING;
+        let why = match self.connection.try_receive() {
+            Ok(Received::Frame(hello)) => {
+                let ours = Hello::of_this_program().map_err(cannot("look at this program"))?;
+                match codec::decode::<Hello>(hello) {
+                    Ok(theirs) if theirs == ours => {
+                        self.greeted = None;
+                        return Ok(true);
+                    }
+                    Ok(theirs) => format!("this is {ours}; it is {theirs}"),
+                    Err(e) => format!("it does not greet like a worker: {e}"),
                 }
-                "it is another build of this program".into()
             }
-            Ok(None) if started.elapsed() >= GREETING => {
+            Ok(Received::NotYet) if !late && runs(&self.child) => return Ok(false),
+            Ok(Received::NotYet) if late => {
                 format!("it did not reach the worker entry in {GREETING:?}")
             }
-            Ok(None) => {
+            Ok(_) => {
                 let exit = self.end();
                 format!("it ended before it reached the worker entry: {exit}")
             }
             Err(e) => e.to_string(),
         };
+        let pid = self.pid();
         self.end();
-        Err(Error::Handshake { pid, why })
+        Err(Error::Handshake { pid, why: why + &crate::error::said(&self.stderr()) })
     }
 
-    /// The connection failed: what became of the worker.
-    fn lost(&mut self, task: &'static str, error: io::Error) -> Error {
-        match error.kind() {
-            ErrorKind::BrokenPipe | ErrorKind::ConnectionReset => {
-                Error::Died { pid: self.pid(), task, exit: self.end() }
-            }
-            _ => {
-                self.end();
-                cannot("talk to a worker")(error)
-            }
+    /// Waits for the worker's greeting, which must be this program's own.
+    pub(crate) fn greet(&mut self) -> Result<(), Error> {
+        while !self.is_ready()? {
+            // Whatever it says, the next look finds out.
+            let _ = self.wait(GLANCE);
         }
+        Ok(())
+    }
+
+    /// Waits until there is something to read, or to write if something is
+    /// unwritten; `false` if the time ran out.
+    fn wait(&self, most: Duration) -> Result<bool, Gone> {
+        let mut events = PollFlags::POLLIN;
+        events.set(PollFlags::POLLOUT, self.has_unwritten());
+        let timeout = PollTimeout::try_from(most).expect("less than a month");
+        match poll(&mut [PollFd::new(self.as_fd(), events)], timeout) {
+            Ok(ready) => Ok(ready > 0),
+            Err(nix::errno::Errno::EINTR) => Ok(true),
+            Err(e) => Err(Gone::Io(e.into())),
+        }
+    }
+
+    fn glance(&mut self, ready: bool) -> Result<(), Gone> {
+        if ready || self.is_alive() { Ok(()) } else { Err(Gone::Closed) }
+    }
+
+    /// Ends a worker that is gone, and says what became of it, in this task.
+    pub fn bury(&mut self, task: &'static str, gone: Gone) -> Error {
+        let exit = self.end();
+        let pid = self.pid();
+        match gone {
+            Gone::Closed => Error::Died { pid, task, exit, stderr: self.stderr() },
+            Gone::Broken(why) => Error::Protocol { pid, why },
+            Gone::Silent(silence) => Error::Unresponsive { pid, task, silence },
+            Gone::Io(e)
+                if matches!(e.kind(), ErrorKind::BrokenPipe | ErrorKind::ConnectionReset) =>
+            {
+                Error::Died { pid, task, exit, stderr: self.stderr() }
+            }
+            Gone::Io(e) => cannot("talk to a worker")(e),
+        }
+    }
+
+    /// The end of what it wrote to standard error, if that is kept.
+    pub fn stderr(&self) -> String {
+        self.last_words.as_ref().map(LastWords::kept).unwrap_or_default()
     }
 
     /// Kills what is left of the worker's group, and reaps the worker.
@@ -326,62 +423,43 @@ impl Worker {
         // Before `wait`: afterwards the number may belong to somebody else, and
         // other killers must not know it any more.
         self.killer.kill();
-        *self.killer.target() = None;
+        self.killer.disarm();
         let exit = self.child.wait().map_or(Exit::Unknown, Exit::from);
         self.exit = Some(exit);
+        if let Some(words) = &self.last_words {
+            words.forward();
+        }
         exit
+    }
+}
+
+impl AsFd for Worker {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.connection.stream().as_fd()
     }
 }
 
 impl Drop for Worker {
     fn drop(&mut self) {
         self.dismiss();
-        let limited = self.connection.stream().set_read_timeout(Some(FAREWELL)).is_ok();
-        if limited && self.exit.is_none() && self.dismissed {
+        let until = Instant::now() + FAREWELL;
+        while self.exit.is_none() && self.dismissed {
             // Its leaving closes its end; a reply that nobody waits for may
             // still come before.
-            while matches!(self.connection.receive(|| false), Ok(Some(_))) {}
-        }
-        self.end();
-    }
-}
-
-/// What has come so far of the replies to one request.
-struct Heard<Out> {
-    expected: usize,
-    count: usize,
-    outputs: Vec<Result<Out, Error>>,
-    /// Of a `Deserialize`: it goes on once all replies are read, or the next
-    /// call would take those that are left for its own.
-    panicked: Option<Box<dyn Any + Send>>,
-}
-
-impl<Out: DeserializeOwned> Heard<Out> {
-    fn new(expected: usize) -> Self {
-        Self { expected, count: 0, outputs: Vec::with_capacity(expected), panicked: None }
-    }
-
-    /// Reads a frame of replies; `None` if they do not answer the request.
-    fn hear(&mut self, task: &'static str, mut replies: &[u8]) -> Option<()> {
-        let before = self.count;
-        while !replies.is_empty() && self.count < self.expected {
-            let reply = wire::take_item(&mut replies)?;
-            self.count += 1;
-            if self.panicked.is_none() {
-                match catch_unwind(AssertUnwindSafe(|| reply::output(task, reply))) {
-                    Ok(output) => self.outputs.push(output?),
-                    Err(payload) => self.panicked = Some(payload),
-                }
+            let left = until.saturating_duration_since(Instant::now());
+            let more = matches!(self.wait(left), Ok(true)) && !left.is_zero();
+            if !more || !matches!(self.replies(), Ok(Some(_)) | Ok(None)) {
+                break;
             }
         }
-        (replies.is_empty() && self.count > before).then_some(())
+        self.end();
     }
 }
 
 /// Whether the process still runs. Does not reap it: `end` must, after its group.
 fn runs(child: &Child) -> bool {
     use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
-    let pid = Pid::from_raw(child.id().cast_signed());
+    let pid = nix::unistd::Pid::from_raw(child.id().cast_signed());
     let flags = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT;
     matches!(waitid(Id::Pid(pid), flags), Ok(WaitStatus::StillAlive))
 }

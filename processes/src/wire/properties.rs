@@ -26,7 +26,7 @@ fn received(bytes: &[u8], cuts: &[usize]) -> (io::Result<Vec<Vec<u8>>>, usize) {
         });
         let mut frames = Vec::new();
         let mut ended = || {
-            while let Some(body) = connection.receive(|| true)? {
+            while let Some(body) = connection.receive()? {
                 frames.push(body.to_vec());
             }
             Ok(())
@@ -86,29 +86,55 @@ proptest! {
 
     #[test]
     fn arbitrary_bytes_are_values_or_an_error(bytes in vec(any::<u8>(), 0..256)) {
-        let _ = decode::<Hello>(&bytes);
-        let _ = decode::<Vec<String>>(&bytes);
-        let _ = decode_first::<Request<'_>>(&bytes);
-        let _ = crate::reply::output::<Vec<u64>>("task", &bytes);
-        let mut items = &bytes[..];
-        let mut taken = 0;
-        while let Some(item) = take_item(&mut items) {
-            taken += 4 + item.len();
-        }
-        prop_assert_eq!(taken + items.len(), bytes.len());
+        let _ = codec::decode::<(Hello, Manner)>(&bytes);
+        let _ = codec::decode::<Vec<Option<String>>>(&bytes);
+        let _ = codec::decode_first::<Request<'_>>(&bytes);
+        let _ = crate::reply::output::<Vec<u64>>("task", false, &bytes);
+        let _ = crate::reply::output::<Vec<u64>>("task", true, &bytes);
     }
 
     #[test]
-    fn values_come_back_as_they_went(values in vec(any::<(u64, String)>(), 0..16)) {
-        let mut bytes = Vec::new();
-        for value in &values {
-            append_item(&mut bytes, |to| append(value, to)).expect("it encodes");
+    fn arbitrary_bytes_are_a_batch_or_none(
+        items in vec(any::<u8>(), 0..64),
+        runs in vec((0..9_u32, 0..9_u32), 0..6),
+        trailer in vec(any::<u8>(), 0..12),
+    ) {
+        let mut body = items;
+        let number = runs.len() as u32;
+        for (items, length) in runs {
+            body.extend_from_slice(&items.to_le_bytes());
+            body.extend_from_slice(&length.to_le_bytes());
         }
-        let mut items = &bytes[..];
-        for value in &values {
-            let item = take_item(&mut items).expect("an item");
-            prop_assert_eq!(&decode::<(u64, String)>(item).expect("a value"), value);
+        body.extend_from_slice(&number.to_le_bytes());
+        body.extend_from_slice(&0_u32.to_le_bytes());
+        body.extend_from_slice(&trailer);
+        if let Some((header, mut items)) = Items::of(&body) {
+            let (left, mut bytes, mut taken) = (items.left(), header.len(), 0);
+            while let Some((_, item)) = items.next() {
+                bytes += item.len();
+                taken += 1;
+            }
+            prop_assert_eq!(taken, left);
+            prop_assert!(bytes <= body.len());
         }
-        prop_assert!(items.is_empty());
+    }
+
+    #[test]
+    fn values_come_back_as_they_went(values in vec(any::<(u64, bool, Option<String>)>(), 0..16)) {
+        let mut frame = Frame::default();
+        frame.start(&7_u8).expect("it encodes");
+        for value in &values {
+            frame.push(value.1, |to| codec::append(value, to)).expect("it encodes");
+        }
+        frame.seal().expect("it fits");
+        let (header, mut items) = Items::of(&frame.bytes()[4..]).expect("a batch");
+        prop_assert_eq!((header, items.left()), (&[7][..], values.len()));
+        for value in &values {
+            let (failed, item) = items.next().expect("an item");
+            prop_assert_eq!(failed, value.1);
+            let decoded: (u64, bool, Option<String>) = codec::decode(item).expect("a value");
+            prop_assert_eq!(&decoded, value);
+        }
+        prop_assert!(items.next().is_none());
     }
 }

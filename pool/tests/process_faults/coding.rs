@@ -1,0 +1,190 @@
+//! Values that cannot be sent, or not be understood: 11 to 18, 20 and 21.
+
+use std::time::Duration;
+
+use pool::{Error, ProcessPool};
+use processes::{Error as TaskError, Exit, Side};
+
+use crate::harness::{fault, timed};
+use crate::tasks::{Bytes, ECHO, Fickle, GIVE, PID, REFUSE, SLEEP, SQUARE, TAKE};
+
+fn pool_of(workers: usize) -> ProcessPool {
+    ProcessPool::new(workers).expect("workers start")
+}
+
+fn task_error<T: std::fmt::Debug>(outcome: Result<T, Error>) -> TaskError {
+    match outcome {
+        Err(Error::Process { source, .. }) => (*source).clone(),
+        other => panic!("{other:?}"),
+    }
+}
+
+fn pid(pool: &ProcessPool) -> u32 {
+    pool.submit(&PID, ()).expect("it is open").join().expect("a pid")
+}
+
+#[test]
+fn fault_11_argument_cannot_be_encoded() {
+    fault("coding::fault_11_argument_cannot_be_encoded", || {
+        let pool = pool_of(2);
+        let good = pool.submit(&TAKE, Fickle(7)).expect("it is open");
+        let bad = pool.submit(&TAKE, Fickle(1)).expect("it is open");
+        let error = timed("11 argument not encoded", || task_error(bad.join()));
+        match error {
+            TaskError::Encode { side: Side::Input, why, .. } => {
+                assert_eq!(why, "a one is not sent");
+            }
+            other => panic!("{other:?}"),
+        }
+        assert_eq!(good.join().expect("it is fine"), 7);
+    });
+}
+
+#[test]
+fn fault_12_a_hundred_arguments_cannot_be_encoded() {
+    fault("coding::fault_12_a_hundred_arguments_cannot_be_encoded", || {
+        let pool = pool_of(2);
+        timed("12 a hundred not encoded, then good ones", || {
+            let bad: Vec<_> = (0..100).map(|_| pool.submit(&TAKE, Fickle(1))).collect();
+            let good: Vec<_> = (0..10).map(|n| pool.submit(&SQUARE, n)).collect();
+            for handle in bad {
+                assert!(matches!(
+                    task_error(handle.expect("it is open").join()),
+                    TaskError::Encode { .. }
+                ));
+            }
+            for (n, handle) in (0..).zip(good) {
+                assert_eq!(handle.expect("it is open").join().expect("it is fine"), n * n);
+            }
+        });
+        let mut fickle: Vec<Fickle> = (0..100).map(|_| Fickle(1)).collect();
+        fickle.push(Fickle(9));
+        let outcomes = pool.map_each(&TAKE, &fickle, 200);
+        assert!(outcomes[..100].iter().all(Result::is_err));
+        assert_eq!(outcomes[100].as_ref().ok(), Some(&9));
+    });
+}
+
+#[test]
+fn fault_13_argument_cannot_be_decoded() {
+    fault("coding::fault_13_argument_cannot_be_decoded", || {
+        let pool = pool_of(1);
+        let before = pid(&pool);
+        let outcomes = timed("13 argument not decoded", || {
+            pool.map_each(&TAKE, &[Fickle(0), Fickle(2), Fickle(3), Fickle(6)], 4)
+        });
+        assert_eq!(outcomes[0].as_ref().ok(), Some(&0));
+        match task_error(outcomes[1].clone()) {
+            TaskError::Decode { side: Side::Input, why, .. } => {
+                assert_eq!(why, "a two is not understood");
+            }
+            other => panic!("{other:?}"),
+        }
+        assert!(matches!(task_error(outcomes[2].clone()), TaskError::Panicked { .. }));
+        assert_eq!(outcomes[3].as_ref().ok(), Some(&6));
+        assert_eq!(pid(&pool), before, "the worker lives on");
+    });
+}
+
+#[test]
+fn fault_14_worker_dies_while_it_decodes() {
+    fault("coding::fault_14_worker_dies_while_it_decodes", || {
+        let pool = pool_of(1);
+        let handle = pool.submit(&TAKE, Fickle(4)).expect("it is open");
+        let error = timed("14 death in decoding", || task_error(handle.join()));
+        assert!(matches!(error, TaskError::Died { exit: Exit::Exited(4), .. }), "{error:?}");
+        assert_eq!(pool.map(&SQUARE, &[3]).expect("the pool works on"), [9]);
+    });
+}
+
+#[test]
+fn fault_15_result_cannot_be_encoded() {
+    fault("coding::fault_15_result_cannot_be_encoded", || {
+        let pool = pool_of(1);
+        let before = pid(&pool);
+        let handle = pool.submit(&GIVE, 1).expect("it is open");
+        let error = timed("15 result not encoded", || task_error(handle.join()));
+        assert!(matches!(error, TaskError::Encode { side: Side::Output, .. }), "{error:?}");
+        assert_eq!(pid(&pool), before, "the worker lives on");
+    });
+}
+
+#[test]
+fn fault_16_worker_dies_while_it_encodes() {
+    fault("coding::fault_16_worker_dies_while_it_encodes", || {
+        let pool = pool_of(1);
+        let handle = pool.submit(&GIVE, 5).expect("it is open");
+        let error = timed("16 death in encoding", || task_error(handle.join()));
+        assert!(matches!(error, TaskError::Died { exit: Exit::Exited(5), .. }), "{error:?}");
+        assert_eq!(pool.map(&SQUARE, &[3]).expect("the pool works on"), [9]);
+    });
+}
+
+#[test]
+fn fault_17_result_cannot_be_decoded() {
+    fault("coding::fault_17_result_cannot_be_decoded", || {
+        let pool = pool_of(1);
+        let before = pid(&pool);
+        let handle = pool.submit(&GIVE, 2).expect("it is open");
+        let error = timed("17 result not decoded", || task_error(handle.join()));
+        assert!(matches!(error, TaskError::Decode { side: Side::Output, .. }), "{error:?}");
+        // One that panics in the dispatcher's thread, and in a map's caller.
+        let panicked = pool.submit(&GIVE, 3).expect("it is open").join();
+        assert!(matches!(panicked, Err(Error::Panicked { .. })), "{panicked:?}");
+        let outcomes = pool.map_each(&GIVE, &[0, 3, 2, 6], 4);
+        assert_eq!(outcomes[0].as_ref().ok(), Some(&Fickle(0)));
+        assert!(matches!(outcomes[1], Err(Error::Panicked { item: Some(1), .. })));
+        assert!(matches!(&outcomes[2], Err(Error::Process { item: 2, .. })));
+        assert_eq!(outcomes[3].as_ref().ok(), Some(&Fickle(6)));
+        assert_eq!(pid(&pool), before, "the worker lives on, and so does the dispatcher");
+    });
+}
+
+#[test]
+fn fault_18_error_cannot_be_sent() {
+    fault("coding::fault_18_error_cannot_be_sent", || {
+        let pool = pool_of(1);
+        let handle = pool.submit(&REFUSE, 7).expect("it is open");
+        match timed("18 error not encoded", || task_error(handle.join())) {
+            TaskError::Unsendable { task: "refuse", error, why } => {
+                assert_eq!(error, "connection 7 refused");
+                assert_eq!(why, "it holds a socket");
+            }
+            other => panic!("{other:?}"),
+        }
+        let fine = pool.submit(&REFUSE, 0).expect("it is open").join().expect("it is sent");
+        assert_eq!(fine.ok(), Some(0));
+    });
+}
+
+#[test]
+fn fault_20_large_argument_and_result() {
+    fault("coding::fault_20_large_argument_and_result", || {
+        // Signs of life must go on while so much is under way.
+        let pool = ProcessPool::builder()
+            .workers(2)
+            .time_to_live(Duration::from_secs(2))
+            .build()
+            .expect("workers start");
+        let bytes = Bytes((0..64_u32 << 20).map(|n| (n % 251) as u8).collect());
+        let slow = pool.submit(&SLEEP, Duration::from_millis(2_500)).expect("it is open");
+        let echo = pool.submit(&ECHO, bytes.clone()).expect("it is open");
+        assert!(timed("20 64 MiB there and back", || echo.join()).expect("an echo") == bytes);
+        slow.join().expect("a worker that works is not killed");
+    });
+}
+
+#[test]
+fn fault_21_submitting_never_waits() {
+    fault("coding::fault_21_submitting_never_waits", || {
+        let pool = pool_of(1);
+        let busy = pool.submit(&SLEEP, Duration::from_millis(300)).expect("it is open");
+        let handles: Vec<_> = timed("21 20,000 submitted while the worker is busy", || {
+            (0..20_000).map(|n| pool.submit(&SQUARE, n).expect("it is open")).collect()
+        });
+        assert!(!busy.is_finished(), "it was to be busy for longer");
+        for (n, handle) in (0..).zip(handles) {
+            assert_eq!(handle.join().expect("it runs"), n * n);
+        }
+    });
+}

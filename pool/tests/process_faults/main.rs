@@ -1,0 +1,18 @@
+//! Faults of a process pool, provoked for real; the numbers are those of the
+//! table in the README. Each runs in a process of its own, under a deadline,
+//! and leaves nothing behind; see `harness`.
+
+mod coding;
+mod deaths;
+mod harness;
+mod lifecycle;
+mod starting;
+mod tasks;
+mod time;
+
+/// Workers start here; see `processes::test_worker_entry`.
+#[test]
+fn worker_entry() {
+    starting::before_the_entry();
+    tasks::claim();
+}

@@ -1,0 +1,147 @@
+//! Workers that do not get ready: 22, 23 and 50.
+
+use std::env;
+use std::fs;
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use pool::{Error, ProcessPool};
+
+use crate::harness::{Case, fault, inside, timed};
+use crate::tasks::{EXIT, PREPARE, PREPARE_AND_DIE, SQUARE};
+
+/// While the file of this name is there, workers end before their entry.
+const EARLY: &str = "POOL_FAULT_EARLY";
+
+/// Workers become the program of this name before their entry.
+const COPY: &str = "POOL_FAULT_COPY";
+
+/// What workers do before they come to their entry.
+pub(crate) fn before_the_entry() {
+    if env::args().next().is_none_or(|name| name != processes::WORKER_NAME) {
+        return;
+    }
+    if env::var(EARLY).is_ok_and(|file| Path::new(&file).exists()) {
+        eprintln!("no licence today");
+        std::process::exit(7);
+    }
+    if let Ok(copy) = env::var(COPY)
+        && Path::new(&copy).exists()
+        && fs::read_link("/proc/self/exe").is_ok_and(|exe| exe != Path::new(&copy))
+    {
+        let mut command = Command::new(&copy);
+        command.arg0(processes::WORKER_NAME).args(env::args().skip(1));
+        panic!("{}", command.exec());
+    }
+}
+
+/// Runs a fault for which the environment says something.
+fn fault_with(test: &str, variable: &str, body: fn()) {
+    if inside(test) {
+        return fault(test, body);
+    }
+    let directory = tempfile::tempdir().expect("a directory");
+    let file = directory.path().join("file");
+    let mut case = Case::start(test, &[(variable, file.to_str().expect("text"))]);
+    let status = case.wait();
+    assert!(status.success(), "{status}: {}", case.said);
+    case.ends_clean(Duration::from_secs(2));
+}
+
+#[test]
+fn fault_22_initializer_fails() {
+    fault("starting::fault_22_initializer_fails", || {
+        let directory = tempfile::tempdir().expect("a directory");
+        let file = directory.path().join("fails");
+        let build =
+            || ProcessPool::builder().workers(4).initializer(&PREPARE, file.clone()).build();
+        let failed = timed("22 initializer fails", build);
+        match failed.map(|_| ()) {
+            Err(Error::Initializer { message }) => assert_eq!(message, "it was told to fail"),
+            other => panic!("{other:?}"),
+        }
+        let runs = fs::read(&file).expect("it ran").len();
+        assert!(runs <= 4, "{runs} times for 4 workers");
+        let died = ProcessPool::builder().workers(2).initializer(&PREPARE_AND_DIE, ()).build();
+        match died.map(|_| ()) {
+            Err(Error::Initializer { message }) => {
+                assert!(message.contains("killed by SIGKILL"), "{message}");
+            }
+            other => panic!("{other:?}"),
+        }
+    });
+}
+
+#[test]
+fn fault_22_initializer_fails_later() {
+    fault("starting::fault_22_initializer_fails_later", || {
+        let directory = tempfile::tempdir().expect("a directory");
+        let file = directory.path().join("counts");
+        let pool = ProcessPool::builder().workers(1).initializer(&PREPARE, file.clone());
+        let pool = pool.build().expect("a worker");
+        // From now on the file cannot be written.
+        fs::remove_file(&file).expect("the initializer has made it");
+        fs::create_dir(&file).expect("a directory in its place");
+        let died = pool.submit(&EXIT, 1).expect("it is open").join();
+        assert!(matches!(died, Err(Error::Process { .. })), "{died:?}");
+        for _ in 0..3 {
+            let handle = pool.submit(&SQUARE, 2).expect("it is open");
+            let outcome = timed("22 initializer of a new worker fails", || handle.join());
+            assert!(matches!(outcome, Err(Error::Initializer { .. })), "{outcome:?}");
+        }
+        fs::remove_dir(&file).expect("it is there");
+        let outcome = pool.submit(&SQUARE, 2).expect("it is open").join();
+        assert_eq!(outcome.expect("the pool has recovered"), 4);
+    });
+}
+
+#[test]
+fn fault_23_worker_dies_before_it_is_ready() {
+    let test = "starting::fault_23_worker_dies_before_it_is_ready";
+    fault_with(test, EARLY, || {
+        let file = env::var(EARLY).expect("it is set");
+        fs::write(&file, "").expect("a file");
+        let failed = timed("23 workers die before they are ready", || ProcessPool::new(4));
+        let check = |error: Error| match error {
+            Error::Spawn(source) => {
+                let text = source.to_string();
+                assert!(text.contains("exited(7)") && text.contains("no licence today"), "{text}");
+            }
+            other => panic!("{other:?}"),
+        };
+        check(failed.map(|_| ()).expect_err("no worker"));
+        fs::remove_file(&file).expect("it is there");
+        let pool = ProcessPool::new(2).expect("workers");
+        fs::write(&file, "").expect("a file");
+        // Both go; nobody can take their places.
+        let outcomes = pool.map_each(&EXIT, &[1, 1, 1, 1], 1);
+        assert!(outcomes.iter().all(Result::is_err));
+        let handle = pool.submit(&SQUARE, 2).expect("it is open");
+        check(timed("23 no worker can be started", || handle.join()).expect_err("no worker"));
+        fs::remove_file(&file).expect("it is there");
+        let outcome = pool.submit(&SQUARE, 2).expect("it is open").join();
+        assert_eq!(outcome.expect("the pool has recovered"), 4);
+    });
+}
+
+#[test]
+fn fault_50_worker_of_another_build() {
+    let test = "starting::fault_50_worker_of_another_build";
+    fault_with(test, COPY, || {
+        let copy = env::var(COPY).expect("it is set");
+        fs::copy("/proc/self/exe", &copy).expect("a copy");
+        let refused = timed("50 another build", || ProcessPool::new(1));
+        let Err(Error::Spawn(source)) = refused.map(|_| ()) else { panic!("it is refused") };
+        let text = source.to_string();
+        let text = text.split("; its last words").next().expect("what is before it");
+        // "this is protocol 3, build a; it is protocol 3, build b"
+        let builds: Vec<&str> = text
+            .split("build ")
+            .skip(1)
+            .map(|rest| rest.split([';', ' ']).next().expect("one"))
+            .collect();
+        assert!(matches!(builds[..], [ours, theirs] if ours != theirs), "{text}");
+    });
+}

@@ -1,0 +1,191 @@
+//! A request at work: inputs become replies, whatever the task does.
+
+use std::io;
+use std::time::{Duration, Instant};
+
+use crate::codec;
+use crate::control::Slot;
+use crate::panics;
+use crate::reply::Failure;
+use crate::wire::{Frame, Items};
+
+/// Replies wait for each other at most so long, if the next item lets them.
+const HASTE: Duration = Duration::from_millis(1);
+
+/// How long a block of items is to take: the worker looks at the clock between
+/// blocks, and what it has claimed, nobody else can do in its place.
+const BLOCK: Duration = Duration::from_micros(50);
+
+/// The most items of a block.
+const MOST: u32 = 1 << 12;
+
+/// What a task is given: the inputs of a request, and a place for replies.
+pub(crate) struct Batch<'a> {
+    pub(crate) inputs: Items<'a>,
+    /// What of the request is still the worker's.
+    pub(crate) slot: &'a Slot,
+    pub(crate) replies: &'a mut Frame,
+    /// The most bytes of a frame of replies.
+    pub(crate) limit: usize,
+    /// Whether each reply is sent before the next item is begun.
+    pub(crate) each: bool,
+    pub(crate) send: &'a mut dyn FnMut(&mut Frame) -> io::Result<()>,
+}
+
+impl Batch<'_> {
+    /// Answers each input by what `run` appends, in order, until no input is
+    /// left or the rest has been taken back. A failure or a panic is the answer
+    /// to its own input: a `Deserialize` that panics must not take the process
+    /// with it.
+    ///
+    /// Replies go in one frame, unless they take more than `limit` bytes
+    /// together, or their items more than a millisecond. An item whose reply
+    /// takes more than `limit` by itself fails alone.
+    ///
+    /// # Errors
+    /// If replies cannot be sent, or the request makes no sense.
+    pub(crate) fn answer(
+        &mut self,
+        run: impl Fn(&[u8], &mut Vec<u8>) -> Result<(), Failure>,
+    ) -> io::Result<()> {
+        self.start();
+        let mut sent = Instant::now();
+        let (mut begun, mut most) = (sent, 1);
+        let mut next = 0;
+        while let Some(block) = self.slot.claim(if self.each { 1 } else { most }) {
+            let now = Instant::now();
+            let took = now - begun;
+            begun = now;
+            // Blocks that are done at once grow, those that are not shrink.
+            most = if took < BLOCK { (2 * most).min(MOST) } else { (most / 4).max(1) };
+            if self.each || now - sent > HASTE {
+                self.flush()?;
+                sent = now;
+            }
+            while next < block.end {
+                // One `catch_unwind` for the whole block costs nothing while
+                // nothing panics. After a panic it begins again one item on.
+                let caught = panics::catch(|| {
+                    while next < block.end {
+                        self.slot.begin(next);
+                        next += 1;
+                        self.one(&run)?;
+                    }
+                    Ok::<(), io::Error>(())
+                });
+                match caught {
+                    Ok(answered) => answered?,
+                    Err(panic) => self.failed(&panic.into()),
+                }
+            }
+            self.slot.finish(next);
+        }
+        // The parent may have taken all of it back; it still waits for the end.
+        self.replies.mark_last();
+        (self.send)(self.replies)
+    }
+
+    #[inline]
+    fn one(&mut self, run: impl Fn(&[u8], &mut Vec<u8>) -> Result<(), Failure>) -> io::Result<()> {
+        let (_, input) =
+            self.inputs.next().ok_or_else(|| io::Error::other("a request was cut short"))?;
+        if let Err(failure) = self.replies.push(false, |to| run(input, to)) {
+            self.failed(&failure);
+        }
+        if self.replies.body() > self.limit { self.too_large() } else { Ok(()) }
+    }
+
+    fn failed(&mut self, failure: &Failure) {
+        let pushed = self.replies.push(true, |to| codec::append(failure, to));
+        pushed.expect("strings and numbers always encode");
+    }
+
+    /// The last reply does not fit with those before it, or not at all.
+    #[cold]
+    fn too_large(&mut self) -> io::Result<()> {
+        let Some((failed, last)) = self.replies.pop() else { return Ok(()) };
+        self.flush()?;
+        let copy = |to: &mut Vec<u8>| {
+            to.extend_from_slice(&last);
+            Ok::<(), codec::Error>(())
+        };
+        self.replies.push(failed, copy).expect("bytes are copied");
+        let bytes = self.replies.body();
+        if bytes > self.limit {
+            // Room for so much is not worth keeping.
+            *self.replies = Frame::default();
+            self.start();
+            self.failed(&Failure::OutputTooLarge(bytes));
+        }
+        Ok(())
+    }
+
+    fn start(&mut self) {
+        self.replies.start(&false).expect("a bool always encodes");
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        if self.replies.items() > 0 {
+            (self.send)(self.replies)?;
+            self.start();
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::control::Control;
+    use crate::task::{Registry, Task};
+    use crate::wire::Items;
+
+    const BYTES: Task<usize, String> = Task::new("bytes", |n| "x".repeat(n));
+
+    /// The sizes of the replies, frame by frame; 0 for one that was too large.
+    fn replies(sizes: &[usize], limit: usize) -> Vec<Vec<usize>> {
+        let registry = Registry::new().with(&BYTES);
+        let mut request = Frame::default();
+        request.start(&()).expect("it encodes");
+        for size in sizes {
+            request.push(false, |to| codec::append(size, to)).expect("it encodes");
+        }
+        request.seal().expect("it fits");
+        let (control, _file) = Control::new().expect("a page");
+        control.slot(0).open(sizes.len() as u32);
+        let mut frames = Vec::new();
+        let mut send = |frame: &mut Frame| {
+            assert!(frame.body() <= limit, "{} bytes", frame.body());
+            frame.seal()?;
+            let (_, mut items) = Items::of(&frame.bytes()[4..]).expect("a batch");
+            let mut sizes = Vec::new();
+            while let Some((failed, item)) = items.next() {
+                let output = crate::reply::output::<String>("bytes", failed, item);
+                sizes.push(output.expect("a reply").map_or(0, |text| text.len()));
+            }
+            frames.push(sizes);
+            Ok(())
+        };
+        let mut batch = Batch {
+            inputs: Items::of(&request.bytes()[4..]).expect("a batch").1,
+            slot: control.slot(0),
+            replies: &mut Frame::default(),
+            limit,
+            each: false,
+            send: &mut send,
+        };
+        registry.answer("bytes", &mut batch).expect("it is sent");
+        frames
+    }
+
+    #[test]
+    fn an_item_is_too_large_by_its_own_size_only() {
+        // An item of 50 takes 54 bytes, and 8 for its run; a frame 9 more.
+        assert_eq!(replies(&[50, 50, 10], 1_000), [vec![50, 50, 10]]);
+        assert_eq!(replies(&[50, 50, 10], 100), [vec![50], vec![50, 10]]);
+        assert_eq!(replies(&[10, 200, 40, 50], 110), [vec![10], vec![0, 40], vec![50]]);
+        assert_eq!(replies(&[79, 200, 79], 100), [vec![79], vec![0], vec![79]]);
+        assert_eq!(replies(&[79], 100), [[79]]);
+        assert_eq!(replies(&[80], 100), [[0]]);
+    }
+}

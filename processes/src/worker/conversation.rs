@@ -1,0 +1,329 @@
+//! Requests and replies without waiting, for who looks after several workers.
+
+use std::io;
+use std::ops::Range;
+use std::time::Duration;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::Worker;
+use crate::codec;
+use crate::control::SLOTS;
+use crate::error::{Error, Side};
+use crate::reply;
+use crate::wire::{self, Frame, Items, LIMIT, Received};
+
+/// The most items of a request.
+const MOST_ITEMS: usize = 1 << 30;
+
+/// A request under way.
+#[derive(Debug)]
+pub(super) struct Flight {
+    number: u32,
+    /// The items that are still the worker's: all but those taken back.
+    items: u32,
+    answered: u32,
+}
+
+/// Why there is nobody to talk to any more; [`Worker::bury`] says what became
+/// of the worker.
+#[derive(Debug)]
+pub enum Gone {
+    /// Its socket is closed: it has died, or is about to.
+    Closed,
+    /// It answered what no worker of this program answers.
+    Broken(String),
+    /// Its owner has waited so long for a sign of life.
+    Silent(Duration),
+    /// A system call failed.
+    Io(io::Error),
+}
+
+/// How far a worker has come in a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// The items that are its own: all but those [taken back](Worker::take_back).
+    pub items: u32,
+    /// How many of them it has answered.
+    pub answered: u32,
+    /// How many it has done; the answers of some may be lost with it.
+    pub done: u32,
+    /// Whether it is in the middle of the next.
+    pub in_the_middle: bool,
+}
+
+/// A request that is being written; nothing is sent before
+/// [`post`](Request::post).
+#[derive(Debug)]
+pub struct Request<'a> {
+    worker: &'a mut Worker,
+    task: &'static str,
+}
+
+impl Worker {
+    /// Begins a request: one task on as many items as are pushed. With `each`
+    /// every reply is sent before the next item is begun, at the price of a
+    /// message an item; a worker that dies then takes no answer with it.
+    ///
+    /// # Errors
+    /// [`Error::Encode`] for a task with a name longer than a frame.
+    ///
+    /// # Panics
+    /// If two requests are under way already, or the worker is not
+    /// [ready](Self::is_ready).
+    pub fn request(&mut self, task: &'static str, each: bool) -> Result<Request<'_>, Error> {
+        assert!(self.greeted.is_none(), "a worker is asked after it has greeted");
+        assert!(self.requests_under_way() < SLOTS as usize, "one request at work, one waiting");
+        let header = wire::Request { task, each };
+        self.next_frame().start(&header).map_err(|e| unsendable(task, &e))?;
+        Ok(Request { worker: self, task })
+    }
+
+    /// How many requests are under way; at most two may be, the second to be
+    /// begun without a pause when the first is done.
+    pub fn requests_under_way(&self) -> usize {
+        self.flights.len()
+    }
+
+    /// How far the worker has come in a request, the oldest being number 0.
+    ///
+    /// # Panics
+    /// If there is no such request.
+    pub fn progress(&self, request: usize) -> Progress {
+        let Flight { number, items, answered, .. } = self.flights[request];
+        let (done, in_the_middle) = self.control.slot(number).progress();
+        // It is the worker's page as well: no more is believed than can be.
+        let done = done.clamp(answered, items.max(answered));
+        Progress { items, answered, done, in_the_middle: in_the_middle && done < items }
+    }
+
+    /// How many items of a request the worker has not claimed yet.
+    ///
+    /// # Panics
+    /// As [`progress`](Self::progress).
+    pub fn unclaimed(&self, request: usize) -> Range<u32> {
+        let Flight { number, items, .. } = self.flights[request];
+        self.control.slot(number).unclaimed(items)
+    }
+
+    /// Takes items back that the worker has not claimed: those from the one
+    /// that `which` chooses of them, or none. It will not do them.
+    ///
+    /// # Panics
+    /// As [`progress`](Self::progress).
+    pub fn take_back(
+        &mut self,
+        request: usize,
+        which: impl Fn(Range<u32>) -> Option<u32>,
+    ) -> Option<Range<u32>> {
+        let Flight { number, items, .. } = self.flights[request];
+        let taken = self.control.slot(number).take_back(items, which)?;
+        self.flights[request].items = taken.start;
+        Some(taken)
+    }
+
+    /// Whether something of a request has yet to be written.
+    pub fn has_unwritten(&self) -> bool {
+        self.written.0 < self.flights.len()
+    }
+
+    /// Writes as much of the requests as goes without waiting; `true` if that
+    /// is all.
+    ///
+    /// # Errors
+    /// If the worker is gone. Its replies may still be there to be read.
+    pub fn write(&mut self) -> Result<bool, Gone> {
+        while let Some(flight) = self.flights.get(self.written.0) {
+            let bytes = &self.frames[(flight.number % SLOTS) as usize].bytes()[self.written.1..];
+            let written = wire::write(self.connection.stream(), bytes).map_err(Gone::Io)?;
+            if written < bytes.len() {
+                self.written.1 += written;
+                return Ok(false);
+            }
+            self.written = (self.written.0 + 1, 0);
+        }
+        Ok(true)
+    }
+
+    /// The next replies to the oldest request, if they have come.
+    ///
+    /// # Errors
+    /// If the worker is gone, or answers what makes no sense.
+    pub fn replies(&mut self) -> Result<Option<Replies<'_>>, Gone> {
+        let broken = |why: &str| Err(Gone::Broken(why.into()));
+        let body = match self.connection.try_receive() {
+            Ok(Received::Frame(body)) => body,
+            Ok(Received::NotYet) => return Ok(None),
+            Ok(Received::Gone) => return Err(Gone::Closed),
+            Err(e) if e.kind() == io::ErrorKind::InvalidData => return broken(&e.to_string()),
+            Err(e) => return Err(Gone::Io(e)),
+        };
+        let Some((last, items)) = Items::of(body)
+            .and_then(|(header, items)| Some((codec::decode::<bool>(header).ok()?, items)))
+        else {
+            return broken("its replies are none");
+        };
+        let Some(flight) = self.flights.front_mut() else {
+            return broken("it replies without a request");
+        };
+        // Sound: there are not more than a `u32` holds.
+        flight.answered = flight.answered.saturating_add(items.left() as u32);
+        if flight.answered > flight.items || (last && flight.answered < flight.items) {
+            return broken("its replies do not answer the request");
+        }
+        if last {
+            self.flights.pop_front();
+            let Some(written) = self.written.0.checked_sub(1) else {
+                return broken("it answers what it has not been asked");
+            };
+            self.written.0 = written;
+        }
+        Ok(Some(Replies { items, last }))
+    }
+
+    fn next_frame(&mut self) -> &mut Frame {
+        &mut self.frames[(self.requests % SLOTS) as usize]
+    }
+}
+
+impl Request<'_> {
+    /// Adds an item; `false` if it does not fit beside those that are there,
+    /// and belongs into a request of its own.
+    ///
+    /// # Errors
+    /// [`Error::Encode`], [`Error::TooLarge`]: the request is as it was before,
+    /// as it is after a panic of the item's `Serialize`.
+    #[inline]
+    pub fn push<In: Serialize + ?Sized>(&mut self, item: &In) -> Result<bool, Error> {
+        let frame = self.worker.next_frame();
+        if let Err(e) = frame.push(false, |to| codec::append(item, to)) {
+            return Err(unsendable(self.task, &e));
+        }
+        if frame.body() > LIMIT || frame.items() > MOST_ITEMS {
+            return self.take_back();
+        }
+        Ok(true)
+    }
+
+    /// Adds the items of a slice, in order, until the request takes `enough`
+    /// bytes or the next does not fit: how many were added.
+    ///
+    /// # Errors
+    /// As [`push`](Self::push), for the item after those that were added;
+    /// [`items`](Self::items) says how many there are.
+    pub fn extend<In: Serialize>(&mut self, items: &[In], enough: usize) -> Result<usize, Error> {
+        let frame = self.worker.next_frame();
+        let enough = enough.min(LIMIT);
+        let mut added = 0;
+        let failed = loop {
+            let Some(item) = items.get(added) else { return Ok(added) };
+            if let Err(e) = frame.push(false, |to| codec::append(item, to)) {
+                break e;
+            }
+            added += 1;
+            if frame.body() >= enough {
+                let fits = frame.body() <= LIMIT && frame.items() <= MOST_ITEMS;
+                return if fits || self.take_back()? { Ok(added) } else { Ok(added - 1) };
+            }
+        };
+        Err(unsendable(self.task, &failed))
+    }
+
+    #[cold]
+    fn take_back(&mut self) -> Result<bool, Error> {
+        let frame = self.worker.next_frame();
+        if frame.items() > 1 {
+            frame.pop();
+            return Ok(false);
+        }
+        let bytes = frame.body();
+        // Room for so much is not worth keeping; and an empty request is never
+        // posted, so that its header is lost does not matter.
+        *frame = Frame::default();
+        frame.clear();
+        Err(Error::TooLarge { side: Side::Input, task: self.task, bytes, limit: LIMIT })
+    }
+
+    /// How many items it has.
+    pub fn items(&mut self) -> usize {
+        self.worker.next_frame().items()
+    }
+
+    /// How many bytes it takes.
+    pub fn bytes(&mut self) -> usize {
+        self.worker.next_frame().body()
+    }
+
+    /// Puts the request under way, and writes as much of it as goes without
+    /// waiting. That nobody is there to read it is found out by who reads the
+    /// replies.
+    ///
+    /// # Panics
+    /// If the request is empty.
+    pub fn post(self) {
+        let Self { worker, .. } = self;
+        let frame = worker.next_frame();
+        let items = u32::try_from(frame.items()).expect("a request has at most 2^30 items");
+        assert!(items > 0, "a request has items");
+        frame.seal().expect("every push has looked at the limit");
+        let number = worker.requests;
+        worker.control.slot(number).open(items);
+        worker.flights.push_back(Flight { number, items, answered: 0 });
+        worker.requests = number.wrapping_add(1);
+        let _ = worker.write();
+    }
+}
+
+/// What a worker has answered, in order.
+#[derive(Debug)]
+pub struct Replies<'a> {
+    items: Items<'a>,
+    /// Whether nothing more will come for the request.
+    pub last: bool,
+}
+
+impl Replies<'_> {
+    /// How many are left.
+    pub fn left(&self) -> usize {
+        self.items.left()
+    }
+
+    /// Appends outputs, as long as there is no failure, and no output that
+    /// cannot be decoded: what comes then, [`next`](Self::next) says. The same
+    /// as calling that again and again, and faster.
+    pub fn take_outputs<Out: DeserializeOwned>(&mut self, to: &mut Vec<Out>) {
+        // An item is taken off when it is decoded: a `Deserialize` may panic.
+        while let Some(reply) = self.items.peek_success() {
+            let Ok(output) = codec::decode(reply) else { return };
+            to.push(output);
+            self.items.next();
+        }
+    }
+
+    /// Leaves the next output out.
+    pub fn skip(&mut self) {
+        self.items.next();
+    }
+
+    /// The next output, or why there is none. If its `Deserialize` panics, that
+    /// is the end of it, and those after it are still there.
+    #[inline]
+    pub fn next<Out: DeserializeOwned>(
+        &mut self,
+        task: &'static str,
+    ) -> Option<Result<Out, Error>> {
+        let (failed, reply) = self.items.next()?;
+        Some(reply::output(task, failed, reply).unwrap_or_else(|| {
+            Err(Error::Decode {
+                side: Side::Output,
+                task,
+                why: "it is neither an output nor a failure".into(),
+            })
+        }))
+    }
+}
+
+fn unsendable(task: &'static str, error: &codec::Error) -> Error {
+    Error::Encode { side: Side::Input, task, why: error.to_string() }
+}

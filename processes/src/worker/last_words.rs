@@ -1,0 +1,146 @@
+//! What a worker says last: standard error, forwarded and remembered.
+//!
+//! A worker's standard error is a pipe to this process. One thread reads the
+//! pipes of all workers and passes on what comes to this process's own
+//! standard error, so that a worker never waits for a reader; it keeps the end.
+//! When a worker has died, whoever reaps it reads what is left by itself: all
+//! that the worker wrote is in the pipe by then.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::{self, ErrorKind, Read, Write};
+use std::os::fd::{AsFd, OwnedFd};
+use std::process::Command;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
+
+/// How much is kept.
+const KEPT: usize = 4 << 10;
+
+/// One worker's standard error; dropping it ends the reading.
+#[derive(Debug)]
+pub(super) struct LastWords {
+    id: u64,
+    pipe: Arc<Mutex<Pipe>>,
+}
+
+#[derive(Debug)]
+struct Pipe {
+    /// Closed as soon as the worker is given up, whoever holds this.
+    end: Option<File>,
+    kept: Vec<u8>,
+}
+
+/// The pipes that are read, and what tells which have something.
+struct Forwarder {
+    epoll: Epoll,
+    pipes: Mutex<HashMap<u64, Arc<Mutex<Pipe>>>>,
+}
+
+impl LastWords {
+    /// Makes a pipe the standard error of what `command` starts.
+    pub(super) fn new(command: &mut Command) -> io::Result<Self> {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        let forwarder = forwarder()?;
+        let (end, theirs) = io::pipe()?;
+        let end = File::from(OwnedFd::from(end));
+        fcntl(&end, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
+        command.stderr(theirs);
+        let id = NEXT.fetch_add(1, Ordering::Relaxed);
+        let event = EpollEvent::new(EpollFlags::EPOLLIN, id);
+        forwarder.epoll.add(end.as_fd(), event)?;
+        let pipe = Arc::new(Mutex::new(Pipe { end: Some(end), kept: Vec::new() }));
+        lock(&forwarder.pipes).insert(id, Arc::clone(&pipe));
+        Ok(Self { id, pipe })
+    }
+
+    /// Passes on what has been written by now.
+    pub(super) fn forward(&self) {
+        lock(&self.pipe).forward();
+    }
+
+    /// The end of what has been written.
+    pub(super) fn kept(&self) -> String {
+        String::from_utf8_lossy(&lock(&self.pipe).kept).into_owned()
+    }
+}
+
+impl Drop for LastWords {
+    fn drop(&mut self) {
+        if let Ok(forwarder) = forwarder() {
+            lock(&forwarder.pipes).remove(&self.id);
+            // Under the lock the reader is not in the middle of it; whatever it
+            // has heard of it, it finds it closed.
+            if let Some(end) = lock(&self.pipe).end.take() {
+                let _ = forwarder.epoll.delete(end.as_fd());
+            }
+        }
+    }
+}
+
+impl Pipe {
+    /// Reads what is there; `false` once nothing more can come.
+    fn forward(&mut self) -> bool {
+        let mut bytes = [0; KEPT];
+        let Some(end) = &mut self.end else { return true };
+        loop {
+            match end.read(&mut bytes) {
+                Ok(0) => return false,
+                Ok(read) => {
+                    // That it cannot be passed on is no reason not to read it.
+                    let _ = io::stderr().write_all(&bytes[..read]);
+                    self.kept.extend_from_slice(&bytes[..read]);
+                    let surplus = self.kept.len().saturating_sub(KEPT);
+                    self.kept.drain(..surplus);
+                }
+                Err(e) if e.kind() == ErrorKind::Interrupted => {}
+                Err(e) => return e.kind() == ErrorKind::WouldBlock,
+            }
+        }
+    }
+}
+
+/// The forwarder of this process, started with its first pipe; it sleeps while
+/// no worker writes, and ends with the process.
+fn forwarder() -> io::Result<&'static Forwarder> {
+    static FORWARDER: OnceLock<Forwarder> = OnceLock::new();
+    static STARTING: Mutex<()> = Mutex::new(());
+    if let Some(forwarder) = FORWARDER.get() {
+        return Ok(forwarder);
+    }
+    let _starting = STARTING.lock().unwrap_or_else(PoisonError::into_inner);
+    if FORWARDER.get().is_none() {
+        let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
+        let forwarder = FORWARDER.get_or_init(|| Forwarder { epoll, pipes: Mutex::default() });
+        let run = || forwarder.run();
+        std::thread::Builder::new().name("worker stderr".into()).stack_size(64 << 10).spawn(run)?;
+    }
+    Ok(FORWARDER.get().expect("it has just been made"))
+}
+
+impl Forwarder {
+    fn run(&self) {
+        let mut events = [EpollEvent::empty(); 16];
+        loop {
+            let ready = self.epoll.wait(&mut events, EpollTimeout::NONE).unwrap_or(0);
+            for event in &events[..ready] {
+                let pipe = lock(&self.pipes).get(&event.data()).cloned();
+                let Some(pipe) = pipe else { continue };
+                let mut pipe = lock(&pipe);
+                // An end is reported until nobody asks any more.
+                if !pipe.forward()
+                    && let Some(end) = &pipe.end
+                {
+                    let _ = self.epoll.delete(end.as_fd());
+                }
+            }
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
