@@ -15,7 +15,7 @@ use std::collections::VecDeque;
 
 use loom::cell::UnsafeCell;
 use loom::sync::atomic::{AtomicUsize, Ordering};
-use loom::sync::{Arc, Mutex};
+use loom::sync::{Arc, Condvar, Mutex};
 use loom::thread;
 
 use super::bell::{Bell, Search};
@@ -34,13 +34,13 @@ struct Place {
     len: AtomicUsize,
 }
 
-/// A job that can be run or taken back, once; it counts how often.
+/// A job that can be run or taken back, once; it counts how often it was run.
 #[derive(Clone)]
-struct Job(Arc<(Mutex<bool>, AtomicUsize)>);
+struct Job(Arc<(Mutex<bool>, Mutex<usize>, Condvar)>);
 
 impl Job {
     fn new() -> Self {
-        Self(Arc::new((Mutex::new(true), AtomicUsize::new(0))))
+        Self(Arc::new((Mutex::new(true), Mutex::new(0), Condvar::new())))
     }
 
     fn take(&self) -> bool {
@@ -49,12 +49,22 @@ impl Job {
 
     fn run(&self) {
         if self.take() {
-            self.0.1.fetch_add(1, Ordering::Relaxed);
+            *lock(&self.0.1) += 1;
+            self.0.2.notify_all();
         }
     }
 
     fn runs(&self) -> usize {
-        self.0.1.load(Ordering::Relaxed)
+        *lock(&self.0.1)
+    }
+
+    /// Waits until it has been run; for ever if it never is, which loom calls
+    /// a deadlock.
+    fn wait(&self) {
+        let mut runs = lock(&self.0.1);
+        while *runs == 0 {
+            runs = self.0.2.wait(runs).expect("no panic");
+        }
     }
 }
 
@@ -132,9 +142,7 @@ fn model(preemptions: usize, body: impl Fn() + Sync + Send + 'static) {
 }
 
 /// No wake-up is lost: jobs that are submitted to sleeping, searching or busy
-/// threads are all run, although nothing else ever wakes anybody. A handle's
-/// `join` is a thread that waits for the job, here the deadlock that loom
-/// would report.
+/// threads are all run, although nothing else ever wakes anybody.
 fn every_job_is_run(workers: usize, jobs: usize, preemptions: usize) {
     model(preemptions, move || {
         let place = Place::new();
@@ -146,13 +154,7 @@ fn every_job_is_run(workers: usize, jobs: usize, preemptions: usize) {
             .collect();
         let jobs: Vec<_> = (0..jobs).map(|_| Job::new()).collect();
         assert!(jobs.iter().all(|job| place.submit(job)));
-        for job in &jobs {
-            while job.runs() == 0 {
-                // Only a worker can change that, so if all sleep this ends in
-                // loom's limit on branches.
-                thread::yield_now();
-            }
-        }
+        jobs.iter().for_each(Job::wait);
         place.bell.close();
         threads.into_iter().for_each(|thread| thread.join().expect("it ends"));
         assert!(jobs.iter().all(|job| job.runs() == 1));
@@ -166,14 +168,14 @@ fn one_thread_runs_two_jobs() {
 
 #[test]
 fn two_threads_run_two_jobs() {
-    every_job_is_run(2, 2, 2);
+    every_job_is_run(2, 2, 1);
 }
 
 /// Whoever takes one of two jobs sees to it that somebody comes for the other:
 /// here the first can end only when the second has run.
 #[test]
 fn two_threads_run_two_jobs_at_once() {
-    model(2, || {
+    model(1, || {
         let place = Place::new();
         let second = Job::new();
         let waits_for = second.clone();
@@ -183,17 +185,13 @@ fn two_threads_run_two_jobs_at_once() {
                 thread::spawn(move || {
                     while let Some(Work::Run(job)) = place.bell.next(&*place) {
                         job.run();
-                        while second.runs() == 0 {
-                            thread::yield_now();
-                        }
+                        second.wait();
                     }
                 })
             })
             .collect();
         assert!(place.submit(&Job::new()) && place.submit(&second));
-        while second.runs() == 0 {
-            thread::yield_now();
-        }
+        second.wait();
         place.bell.close();
         threads.into_iter().for_each(|thread| thread.join().expect("it ends"));
     });
