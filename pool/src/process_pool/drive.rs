@@ -41,6 +41,9 @@ use crate::Error;
 /// a worker needs to wake up, do a hundred tiny items and answer.
 const PATIENCE: Duration = Duration::from_micros(40);
 
+/// How old a request is before more workers than processors are put to work.
+const SLOW: Duration = Duration::from_millis(1);
+
 /// How long the engine looks at the sockets before it goes to sleep: an answer
 /// that comes within this time costs no wake-up.
 const SPIN: Duration = Duration::from_micros(40);
@@ -219,13 +222,17 @@ impl<'j> Drive<'j> {
 
     /// The worker that the next piece goes to.
     fn choose(&mut self, wanted: bool) -> Option<usize> {
-        let ahead = self.queue.front()?.ahead;
+        let Piece { ahead, automatic, .. } = *self.queue.front()?;
         let idle = |hand: &Hand<'_>| hand.stage == Stage::Ready && hand.flights.is_empty();
         if let Some(hand) = self.hands.iter().position(idle) {
             return Some(hand);
         }
         let starting = self.hands.iter().any(|hand| hand.stage != Stage::Ready);
-        if !starting && !wanted && self.enlist_another() {
+        // More workers than processors speed nothing up, unless they wait for
+        // something; if they do, their requests grow old.
+        let busy = self.hands.iter().filter(|hand| hand.is_busy()).count();
+        let enough = automatic && busy >= processors() && !self.is_slow();
+        if !starting && !wanted && !enough && self.enlist_another() {
             return self.hands.iter().position(idle);
         }
         // Each has something to do; the one that has least may have it waiting.
@@ -278,6 +285,12 @@ impl<'j> Drive<'j> {
         let job = Arc::clone(&flight.piece.job);
         self.queue.push_front(Piece { job, items: taken, ..flight.piece });
         true
+    }
+
+    /// Whether a request has been under way for longer than tiny items take.
+    fn is_slow(&self) -> bool {
+        let mut oldest = self.hands.iter().filter_map(|hand| hand.flights.front());
+        oldest.any(|flight| flight.posted.elapsed() >= SLOW)
     }
 
     /// Takes another place, if there is one.
