@@ -35,9 +35,10 @@ pub enum Error {
         /// What it returned or said, as text.
         message: String,
     },
-    /// The task was dropped before it began: by its handle, or because the
-    /// pool was killed or dropped.
-    #[error("the task was cancelled before it began")]
+    /// The task was dropped before it began: by its handle, or because its pool
+    /// of threads was killed or dropped. Or its handle has killed the process
+    /// that ran it.
+    #[error("the task was cancelled")]
     Cancelled,
     /// The pool has been shut down and takes no more tasks.
     #[error("the pool is closed")]

@@ -66,6 +66,12 @@ pub(crate) fn catch<R>(work: impl FnOnce() -> R) -> Result<R, Panic> {
     })
 }
 
+/// Drops a value of the user's in a thread of ours, which lives on if that
+/// panics; the hook has told of it.
+pub(crate) fn drop_quietly<T>(value: T) {
+    let _ = catch(|| drop(value));
+}
+
 /// Puts our hook before the one that is there; once a process.
 pub(crate) fn note_places() {
     static HOOK: Once = Once::new();

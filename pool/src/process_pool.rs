@@ -25,7 +25,7 @@ pub use imap::{ProcessImap, ProcessImapUnordered};
 pub use submit::ProcessHandle;
 use submit::submission;
 
-use crate::Error;
+use crate::{Error, panics};
 use crew::{Config, Crew};
 use drive::{Drive, Piece};
 use job::Job;
@@ -105,6 +105,8 @@ impl ProcessPool {
     }
 
     fn start(config: Config) -> Result<Self, Error> {
+        // An item may panic while it is encoded or decoded here.
+        panics::note_places();
         let (crew, places) = Crew::new(config)?;
         Drive::new(&crew, false).fill(places)?;
         Ok(Self { core: Arc::new(Core { crew, dispatch: Dispatch::new() }) })

@@ -5,13 +5,14 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use processes::{Error as TaskError, Replies, Request, Task};
+use processes::{Replies, Request, Task};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::ProcessPool;
 use super::crew::{Config, Initializer};
 use crate::Error;
+use crate::panics::{self, Panic};
 
 /// What a [`ProcessPool`] shall be like; [`build`](Self::build) makes it.
 ///
@@ -158,16 +159,22 @@ where
         self.task.name()
     }
 
-    fn encode(&self, request: &mut Request<'_>) -> Result<(), TaskError> {
-        request.push(&self.input).map(drop)
+    fn encode(&self, request: &mut Request<'_>) -> Result<(), String> {
+        let pushed = panics::catch(|| request.push(&self.input));
+        match pushed.map_err(Panic::message)? {
+            Ok(_) => Ok(()),
+            Err(e) => Err(e.to_string()),
+        }
     }
 
     fn decode(&self, replies: &mut Replies<'_>) -> Result<(), String> {
-        match replies.next::<Result<(), E>>(self.task.name()) {
+        // The error's `Deserialize` and `Display` are the user's.
+        let answer = panics::catch(|| match replies.next::<Result<(), E>>(self.task.name()) {
             Some(Ok(Ok(()))) => Ok(()),
             Some(Ok(Err(e))) => Err(e.to_string()),
             Some(Err(e)) => Err(e.to_string()),
             None => Err("it has no answer".into()),
-        }
+        });
+        answer.map_err(Panic::message)?
     }
 }

@@ -5,14 +5,15 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use nix::sys::eventfd::{EfdFlags, EventFd};
-use processes::{Error as TaskError, Killer, Options, Replies, Request, Worker};
+use processes::{Killer, Options, Replies, Request, Worker};
 
 use crate::Error;
 
 /// What is asked of every new worker before it gets work.
 pub(crate) trait Initializer: Send + Sync {
     fn task(&self) -> &'static str;
-    fn encode(&self, request: &mut Request<'_>) -> Result<(), TaskError>;
+    /// Adds its input to a request; why not, as text.
+    fn encode(&self, request: &mut Request<'_>) -> Result<(), String>;
     /// What it answered, as text if it failed.
     fn decode(&self, replies: &mut Replies<'_>) -> Result<(), String>;
 }

@@ -36,21 +36,32 @@ impl Dispatch {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Hands a task to the dispatcher, which is started if there is none.
+    /// Hands a task to the dispatcher, which is started if there is none. A
+    /// task that is refused has the same error.
     pub(super) fn submit(
         self: &Arc<Self>,
         crew: &Arc<Crew>,
         piece: Piece<'static>,
     ) -> Result<(), Error> {
+        let refused = |piece: Piece<'_>, error: Error| {
+            piece.job.fail(piece.items, &error);
+            Err(error)
+        };
         let mut state = self.state();
         if state.closed {
-            return Err(Error::Closed);
+            drop(state);
+            return refused(piece, Error::Closed);
         }
         if state.thread.is_none() {
             let (dispatch, crew) = (Arc::clone(self), Arc::clone(crew));
             let run = move || dispatch.run(&crew);
-            let thread = thread::Builder::new().name("pool dispatcher".into()).spawn(run);
-            state.thread = Some(thread.map_err(|e| Error::Thread(Arc::new(e)))?);
+            match thread::Builder::new().name("pool dispatcher".into()).spawn(run) {
+                Ok(thread) => state.thread = Some(thread),
+                Err(e) => {
+                    drop(state);
+                    return refused(piece, Error::Thread(Arc::new(e)));
+                }
+            }
         }
         state.submitted.push(piece);
         state.busy = true;
@@ -82,14 +93,14 @@ impl Dispatch {
         drop(state);
         if let Some(thread) = thread {
             crew.wake();
-            // It cannot have panicked: what tasks throw is caught where it is
-            // decoded.
+            // What tasks throw is caught where it is decoded or dropped.
             let _ = thread.join();
         }
     }
 
     /// The dispatcher's life.
     fn run(&self, crew: &Crew) {
+        let _end = End(self);
         let mut drive = Drive::new(crew, true);
         loop {
             let mut state = self.state();
@@ -108,5 +119,21 @@ impl Dispatch {
             }
             drive.step();
         }
+    }
+}
+
+/// Should the dispatcher panic, then what it had is dropped, which says so to
+/// all who wait for it, and nothing more is taken.
+struct End<'a>(&'a Dispatch);
+
+impl Drop for End<'_> {
+    fn drop(&mut self) {
+        let mut state = self.0.state();
+        state.busy = false;
+        state.closed = true;
+        let left = std::mem::take(&mut state.submitted);
+        drop(state);
+        drop(left);
+        self.0.rests.notify_all();
     }
 }

@@ -434,15 +434,15 @@ impl<'j> Drive<'j> {
             Ok(true) => match &self.crew.config.initializer {
                 None => self.ready(at),
                 Some(initializer) => {
-                    let asked =
-                        worker.request(initializer.task(), false).and_then(|mut request| {
-                            initializer.encode(&mut request)?;
-                            request.post();
-                            Ok(())
-                        });
+                    let request = worker.request(initializer.task(), false);
+                    let asked = request.map_err(|e| e.to_string()).and_then(|mut request| {
+                        initializer.encode(&mut request)?;
+                        request.post();
+                        Ok(())
+                    });
                     hand.stage = Stage::Initializing;
-                    if let Err(e) = asked {
-                        self.not_started(at, Error::Initializer { message: e.to_string() });
+                    if let Err(message) = asked {
+                        self.not_started(at, Error::Initializer { message });
                     }
                 }
             },

@@ -169,9 +169,9 @@ where
             };
             let (piece, handle) = submission(&self.task, item, Some(Box::new(told)));
             self.expected += 1;
-            match self.core.submit(piece) {
-                Ok(()) => self.under_way.push_back(handle),
-                Err(error) => drop(self.tell.send((at, Err(error)))),
+            // What is refused tells it by itself.
+            if self.core.submit(piece).is_ok() {
+                self.under_way.push_back(handle);
             }
         }
     }
@@ -189,7 +189,7 @@ where
         if self.expected == 0 {
             return None;
         }
-        let result = self.results.recv().expect("this end sends too, so it never closes");
+        let result = self.results.recv().expect("this end holds a sender, so it never closes");
         self.expected -= 1;
         self.under_way.retain(|handle| !handle.is_finished());
         self.top_up();

@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 
 use super::drive::Piece;
 use super::job::{self, Encoded, Job};
-use crate::Error;
+use crate::{Error, panics};
 
 /// How far a submitted task has come.
 enum State<Out> {
@@ -36,12 +36,23 @@ impl<Out> Shared<Out> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn settle(&self, outcome: Result<Out, Error>) {
+    /// Says what became of the task, unless that was said before.
+    fn settle(&self, outcome: Result<Out, Error>) -> bool {
         let mut state = self.state();
-        if !matches!(*state, State::Over(_) | State::Fetched) {
+        let first = !matches!(*state, State::Over(_) | State::Fetched);
+        if first {
             *state = State::Over(outcome);
             self.over.notify_all();
         }
+        first
+    }
+}
+
+impl<Out> Drop for Shared<Out> {
+    fn drop(&mut self) {
+        // An output that nobody has fetched is dropped by the dispatcher, who
+        // must outlive what it throws.
+        panics::drop_quietly(std::mem::replace(&mut *self.state(), State::Fetched));
     }
 }
 
@@ -51,7 +62,8 @@ type Tell<Out> = Box<dyn Fn(Result<Out, Error>) + Send + Sync>;
 /// A submitted task.
 struct Call<In, Out> {
     task: &'static str,
-    input: In,
+    /// There until the task is dropped.
+    input: Option<In>,
     shared: Arc<Shared<Out>>,
     /// Gets the outcome in the place of the handle.
     tell: Option<Tell<Out>>,
@@ -59,13 +71,24 @@ struct Call<In, Out> {
 
 impl<In, Out> Call<In, Out> {
     fn settle(&self, outcome: Result<Out, Error>) {
-        match &self.tell {
-            None => self.shared.settle(outcome),
+        // An outcome that nobody wants any more is dropped here, by the
+        // dispatcher, who must outlive what it throws.
+        let _ = panics::catch(|| match &self.tell {
+            None => drop(self.shared.settle(outcome)),
             Some(tell) => {
-                self.shared.settle(Err(Error::Cancelled));
-                tell(outcome);
+                if self.shared.settle(Err(Error::Cancelled)) {
+                    tell(outcome);
+                }
             }
-        }
+        });
+    }
+}
+
+impl<In, Out> Drop for Call<In, Out> {
+    fn drop(&mut self) {
+        // Whatever happens to the dispatcher, nobody waits for ever.
+        self.settle(Err(Error::Cancelled));
+        panics::drop_quietly(self.input.take());
     }
 }
 
@@ -79,7 +102,7 @@ where
     }
 
     fn encode(&self, _: Range<usize>, request: &mut Request<'_>) -> Encoded {
-        job::encode(std::slice::from_ref(&self.input), 0, request)
+        job::encode(self.input.as_slice(), 0, request)
     }
 
     fn deliver(&self, _: usize, replies: &mut Replies<'_>) {
@@ -133,7 +156,8 @@ where
     Out: DeserializeOwned + Send + 'static,
 {
     let shared = Arc::new(Shared { state: Mutex::new(State::Waiting), over: Condvar::new() });
-    let job = Arc::new(Call { task: task.name(), input, shared: Arc::clone(&shared), tell });
+    let job =
+        Arc::new(Call { task: task.name(), input: Some(input), shared: Arc::clone(&shared), tell });
     let piece = Piece { job, items: 0..1, chunk: 1, automatic: false, ahead: false, deaths: 0 };
     (piece, ProcessHandle { shared })
 }

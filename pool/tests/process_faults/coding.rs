@@ -1,4 +1,5 @@
-//! Values that cannot be sent, or not be understood: 11 to 18, 20 and 21.
+//! Values that cannot be sent, or not be understood: 11 to 18, 20 and 21; and 59, values
+//! that panic when they are dropped.
 
 use std::time::Duration;
 
@@ -6,7 +7,9 @@ use pool::{Error, ProcessPool};
 use processes::{Error as TaskError, Exit, Side};
 
 use crate::harness::{fault, timed};
-use crate::tasks::{Bytes, ECHO, Fickle, GIVE, PID, REFUSE, SLEEP, SQUARE, TAKE};
+use crate::tasks::{
+    Bytes, ECHO, Explosive, Fickle, GIVE, HANDLE, PID, REFUSE, SLEEP, SQUARE, TAKE,
+};
 
 fn pool_of(workers: usize) -> ProcessPool {
     ProcessPool::new(workers).expect("workers start")
@@ -186,5 +189,22 @@ fn fault_21_submitting_never_waits() {
         for (n, handle) in (0..).zip(handles) {
             assert_eq!(handle.join().expect("it runs"), n * n);
         }
+    });
+}
+
+#[test]
+fn fault_59_input_and_output_panic_when_they_are_dropped() {
+    fault("coding::fault_59_input_and_output_panic_when_they_are_dropped", || {
+        let pool = ProcessPool::new(1).expect("a worker");
+        for _ in 0..3 {
+            let fetched = pool.submit(&HANDLE, Explosive).expect("it is open");
+            drop(fetched.join().expect("it runs"));
+            drop(pool.submit(&HANDLE, Explosive).expect("it is open"));
+            drop(pool.imap(&HANDLE, [Explosive, Explosive]));
+            drop(pool.imap_unordered(&HANDLE, [Explosive, Explosive]));
+        }
+        let next = pool.submit(&SQUARE, 3).expect("it is open");
+        assert_eq!(timed("59 drops that panic, then a task", || next.join()).expect("it runs"), 9);
+        timed("59 drops that panic, then a shutdown", || pool.shutdown());
     });
 }

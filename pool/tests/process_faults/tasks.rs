@@ -106,6 +106,19 @@ impl<'de> Deserialize<'de> for Fickle {
     }
 }
 
+/// Panics when the pool's dispatcher drops it, which owns the inputs of what
+/// was submitted, and the outputs that nobody fetches.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Explosive;
+
+impl Drop for Explosive {
+    fn drop(&mut self) {
+        assert_ne!(thread::current().name(), Some("pool dispatcher"), "dropped");
+    }
+}
+
+pub(crate) const HANDLE: Task<Explosive, Explosive> = Task::new("handle", |explosive| explosive);
+
 /// Bytes that are sent as such: serde's own `Vec<u8>` goes number by number.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Bytes(pub(crate) Vec<u8>);
@@ -158,6 +171,7 @@ pub(crate) fn claim() {
         .with(&NESTED)
         .with(&TAKE)
         .with(&GIVE);
-    let registry = registry.with_fallible(&REFUSE).with(&PREPARE).with(&PREPARE_AND_DIE);
+    let registry =
+        registry.with(&HANDLE).with_fallible(&REFUSE).with(&PREPARE).with(&PREPARE_AND_DIE);
     processes::test_worker_entry("worker_entry", registry);
 }
