@@ -1,6 +1,7 @@
 //! The workers of a pool, those that are idle and those that are lent.
 
 use std::collections::VecDeque;
+use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -46,9 +47,8 @@ pub(crate) struct Crew {
     state: Mutex<State>,
     /// A place has come back, or the pool is closed.
     changed: Condvar,
-    /// Tells the dispatcher, which waits for its workers and not for the
-    /// condition, that there is something to do.
-    pub(crate) wake: EventFd,
+    /// Tells the dispatcher that there is something to do.
+    pub(crate) wake: Arc<EventFd>,
 }
 
 struct State {
@@ -57,16 +57,29 @@ struct State {
     waiting: VecDeque<u64>,
     /// The number of the next who waits.
     ticket: u64,
-    /// Whether the dispatcher would take another.
-    hungry: bool,
+    /// Who has workers, waits for those and not for the condition, and would
+    /// take another.
+    hungry: Vec<Arc<EventFd>>,
     killers: Vec<Option<Killer>>,
     killed: bool,
+    /// Whether the workers have been let go.
+    dismissed: bool,
+}
+
+/// What a worker is up to.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stage {
+    Starting,
+    Initializing,
+    Ready,
 }
 
 /// The place of one worker.
 pub(crate) struct Place {
     pub(crate) number: usize,
     pub(crate) worker: Option<Worker>,
+    /// How far the worker is.
+    pub(crate) stage: Stage,
     /// How many tasks the worker has had.
     pub(crate) tasks: u64,
 }
@@ -78,20 +91,19 @@ impl Crew {
         if workers == 0 {
             return Err(Error::NoWorkers);
         }
-        let flags = EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK;
-        let wake = EventFd::from_value_and_flags(0, flags)
-            .map_err(|e| Error::Thread(Arc::new(e.into())))?;
+        let wake = alarm().map_err(|e| Error::Thread(Arc::new(e)))?;
         let (idle, killers) = (Vec::new(), vec![None; workers]);
         let state = State {
             idle,
             waiting: VecDeque::new(),
             ticket: 0,
-            hungry: false,
+            hungry: Vec::new(),
             killers,
             killed: false,
+            dismissed: false,
         };
         let crew = Self { config, state: Mutex::new(state), changed: Condvar::new(), wake };
-        let place = |number| Place { number, worker: None, tasks: 0 };
+        let place = |number| Place { number, worker: None, stage: Stage::Starting, tasks: 0 };
         Ok((Arc::new(crew), (0..workers).map(place).collect()))
     }
 
@@ -118,32 +130,46 @@ impl Crew {
         place
     }
 
-    /// Takes a place if nobody has to wait for it. If there is none and the
-    /// dispatcher asks, it is woken when there is one.
-    pub(crate) fn try_take(&self, dispatcher: bool) -> Option<Place> {
+    /// Takes a place if nobody has to wait for it. If there is none, the alarm
+    /// goes off when there is one.
+    pub(crate) fn try_take(&self, alarm: Option<&Arc<EventFd>>) -> Option<Place> {
         let mut state = self.state();
         let place = if state.waiting.is_empty() && !state.killed { state.idle.pop() } else { None };
-        state.hungry |= dispatcher && place.is_none();
+        if let (None, Some(alarm)) = (&place, alarm)
+            && !state.hungry.iter().any(|known| Arc::ptr_eq(known, alarm))
+        {
+            state.hungry.push(Arc::clone(alarm));
+        }
         place
+    }
+
+    /// Who has this alarm takes no more.
+    pub(crate) fn is_sated(&self, alarm: &Arc<EventFd>) {
+        self.state().hungry.retain(|known| !Arc::ptr_eq(known, alarm));
     }
 
     /// Brings a place back.
     pub(crate) fn give_back(&self, mut place: Place) {
         let mut state = self.state();
+        let surplus = if state.killed || state.dismissed { place.worker.take() } else { None };
         if place.worker.is_none() {
             state.killers[place.number] = None;
             place.tasks = 0;
         }
-        if state.killed {
-            place.worker = None;
+        // Those that are ready are taken first.
+        if place.worker.is_some() && place.stage == Stage::Ready {
+            state.idle.push(place);
+        } else {
+            state.idle.insert(0, place);
         }
-        state.idle.push(place);
         let hungry = std::mem::take(&mut state.hungry);
         drop(state);
         self.changed.notify_all();
-        if hungry {
-            self.wake();
+        for alarm in hungry {
+            let _ = alarm.write(1);
         }
+        // Waits until it has left.
+        drop(surplus);
     }
 
     /// Whether somebody waits for a place.
@@ -184,6 +210,7 @@ impl Crew {
         while state.idle.len() < self.config.workers {
             state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
+        state.dismissed = true;
         state.killers.fill(None);
         let mut workers: Vec<Worker> =
             state.idle.iter_mut().filter_map(|place| place.worker.take()).collect();
@@ -191,9 +218,43 @@ impl Crew {
         workers.iter_mut().for_each(Worker::dismiss);
     }
 
-    /// Wakes the dispatcher. The counter is full only if it has been woken
-    /// 2^64 times, so this never waits.
+    /// Wakes the dispatcher.
     pub(crate) fn wake(&self) {
         let _ = self.wake.write(1);
+    }
+}
+
+/// What wakes somebody who polls. Its counter is full only after 2^64 times,
+/// so to write never waits.
+pub(crate) fn alarm() -> io::Result<Arc<EventFd>> {
+    let flags = EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK;
+    Ok(Arc::new(EventFd::from_value_and_flags(0, flags)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_would_take_another_is_told_once() {
+        let config = Config {
+            workers: 1,
+            initializer: None,
+            max_tasks: None,
+            deadline: None,
+            time_to_live: None,
+        };
+        let (crew, mut places) = Crew::new(config).expect("an alarm");
+        let ours = alarm().expect("an alarm");
+        assert!(crew.try_take(Some(&ours)).is_none());
+        assert!(crew.try_take(Some(&ours)).is_none());
+        assert!(ours.read().is_err(), "nothing has come back");
+        crew.give_back(places.pop().expect("there is one"));
+        assert_eq!(ours.read().ok(), Some(1));
+        let place = crew.try_take(Some(&ours)).expect("it has come back");
+        assert!(crew.try_take(Some(&ours)).is_none());
+        crew.is_sated(&ours);
+        crew.give_back(place);
+        assert!(ours.read().is_err(), "it wants no more");
     }
 }

@@ -30,10 +30,11 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use nix::poll::{PollFd, PollFlags, ppoll};
+use nix::sys::eventfd::EventFd;
 use nix::sys::time::TimeSpec;
 use processes::{Gone, Worker};
 
-use super::crew::{Crew, Place};
+use super::crew::{self, Crew, Place, Stage};
 use super::job::Job;
 use crate::Error;
 
@@ -78,18 +79,9 @@ struct Flight<'j> {
     posted: Instant,
 }
 
-/// What a worker is up to.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Stage {
-    Starting,
-    Initializing,
-    Ready,
-}
-
 /// A worker that is driven.
 struct Hand<'j> {
     place: Place,
-    stage: Stage,
     flights: VecDeque<Flight<'j>>,
     /// When it got something to do, or last answered.
     since: Instant,
@@ -106,8 +98,10 @@ enum Cause {
 /// The engine, with the workers that it has at the moment.
 pub(crate) struct Drive<'j> {
     crew: &'j Crew,
-    /// Whether it is the dispatcher's, which is woken for a place.
+    /// Whether it is the dispatcher's, which waits for work.
     dispatcher: bool,
+    /// Wakes it when a place is free that it would take.
+    alarm: Option<Arc<EventFd>>,
     pub(crate) queue: VecDeque<Piece<'j>>,
     hands: Vec<Hand<'j>>,
     /// How many workers in a row could not be started, and why the last.
@@ -122,6 +116,7 @@ impl<'j> Drive<'j> {
         Self {
             crew,
             dispatcher,
+            alarm: dispatcher.then(|| Arc::clone(&crew.wake)),
             queue: VecDeque::new(),
             hands: Vec::new(),
             failures: 0,
@@ -139,7 +134,9 @@ impl<'j> Drive<'j> {
         for place in places {
             self.enlist(place);
         }
-        while self.failed.is_none() && self.hands.iter().any(|hand| hand.stage != Stage::Ready) {
+        while self.failed.is_none()
+            && self.hands.iter().any(|hand| hand.place.stage != Stage::Ready)
+        {
             self.step();
         }
         self.failed.take().map_or(Ok(()), Err)
@@ -184,13 +181,20 @@ impl<'j> Drive<'j> {
         self.look();
     }
 
-    /// Gives back the workers that have nothing to do.
+    /// Forgets what has failed, and gives back the workers that have nothing
+    /// to do.
     pub(crate) fn rest(&mut self) {
         self.failed = None;
         self.failures = 0;
+        self.give_back_idle();
+    }
+
+    fn give_back_idle(&mut self) -> bool {
         let idle = |hand: &mut Hand<'j>| !hand.is_busy();
         let resting: Vec<Hand<'j>> = self.hands.extract_if(.., idle).collect();
+        let some = !resting.is_empty();
         resting.into_iter().for_each(|hand| self.crew.give_back(hand.place));
+        some
     }
 
     /// Gives requests to workers until there is nobody or nothing left.
@@ -201,7 +205,9 @@ impl<'j> Drive<'j> {
         let wanted = self.crew.is_wanted();
         if wanted {
             // Turn by turn: who has had a worker goes to the end of the row.
-            self.rest();
+            if !self.give_back_idle() {
+                self.make_way();
+            }
         }
         loop {
             if self.queue.is_empty() && !self.take_from_the_slow() {
@@ -223,11 +229,11 @@ impl<'j> Drive<'j> {
     /// The worker that the next piece goes to.
     fn choose(&mut self, wanted: bool) -> Option<usize> {
         let Piece { ahead, automatic, .. } = *self.queue.front()?;
-        let idle = |hand: &Hand<'_>| hand.stage == Stage::Ready && hand.flights.is_empty();
+        let idle = |hand: &Hand<'_>| hand.place.stage == Stage::Ready && hand.flights.is_empty();
         if let Some(hand) = self.hands.iter().position(idle) {
             return Some(hand);
         }
-        let starting = self.hands.iter().any(|hand| hand.stage != Stage::Ready);
+        let starting = self.hands.iter().any(|hand| hand.place.stage != Stage::Ready);
         // More workers than processors speed nothing up, unless they wait for
         // something; if they do, their requests grow old.
         let busy = self.hands.iter().filter(|hand| hand.is_busy()).count();
@@ -237,12 +243,62 @@ impl<'j> Drive<'j> {
         }
         // Each has something to do; the one that has least may have it waiting.
         let room = |hand: &Hand<'_>| {
-            hand.stage == Stage::Ready
+            hand.place.stage == Stage::Ready
                 && hand.flights.len() == 1
                 && hand.flights.iter().all(|flight| flight.piece.ahead)
         };
         let ahead = ahead && !wanted && self.crew.config.max_tasks.is_none();
         if ahead { self.hands.iter().position(room) } else { None }
+    }
+
+    /// Somebody waits for a worker: one of ours has to become free, after what
+    /// it has claimed and no more.
+    fn make_way(&mut self) {
+        let now = Instant::now();
+        let mut least: Option<(usize, usize)> = None;
+        for (at, hand) in self.hands.iter().enumerate() {
+            let Some(worker) = &hand.place.worker else { continue };
+            let (mut left, mut young) = (0, false);
+            for (number, flight) in hand.flights.iter().enumerate() {
+                let unclaimed = worker.unclaimed(number);
+                let whole = number > 0 && unclaimed.start == 0;
+                if flight.piece.automatic || whole {
+                    left += unclaimed.len();
+                    young |= now.duration_since(flight.posted) < PATIENCE;
+                }
+            }
+            if left == 0 {
+                // It, or one that is about to be ready, is free soon.
+                return;
+            }
+            if !young && least.is_none_or(|(fewest, _)| left < fewest) {
+                least = Some((left, at));
+            }
+        }
+        let Some((_, at)) = least else { return };
+        // What comes first is to be queued first.
+        for number in (0..self.hands[at].flights.len()).rev() {
+            self.take_back(at, number, |left| left.start);
+        }
+    }
+
+    /// Queues items again that a worker has not begun, those from the one that
+    /// is chosen of them; all or none if the size of the request is exact.
+    fn take_back(&mut self, at: usize, number: usize, from: impl Fn(Range<u32>) -> u32) -> bool {
+        let hand = &mut self.hands[at];
+        let Some(worker) = &mut hand.place.worker else { return false };
+        let flight = &mut hand.flights[number];
+        let automatic = flight.piece.automatic;
+        let taken = worker.take_back(number, |left| match automatic {
+            true => Some(from(left)),
+            false => (number > 0 && left.start == 0).then_some(0),
+        });
+        let Some(taken) = taken else { return false };
+        let taken = flight.first + taken.start as usize..flight.first + taken.end as usize;
+        flight.piece.items.end = taken.start;
+        let job = Arc::clone(&flight.piece.job);
+        self.queue.push_front(Piece { job, items: taken, ..flight.piece });
+        true
     }
 
     /// Queues items that a worker has had for a while and not begun, if there
@@ -262,29 +318,16 @@ impl<'j> Drive<'j> {
             }
         }
         let Some((_, at, number)) = most else { return false };
-        let idle = |hand: &Hand<'_>| hand.stage == Stage::Ready && hand.flights.is_empty();
+        let idle = |hand: &Hand<'_>| hand.place.stage == Stage::Ready && hand.flights.is_empty();
         let enlisted = |drive: &mut Self| {
-            let starting = drive.hands.iter().any(|hand| hand.stage != Stage::Ready);
+            let starting = drive.hands.iter().any(|hand| hand.place.stage != Stage::Ready);
             !starting && !drive.crew.is_wanted() && drive.enlist_another()
         };
         let somebody = |drive: &Self| drive.hands.iter().any(idle);
         if !somebody(self) && (!enlisted(self) || !somebody(self)) {
             return false;
         }
-        let hand = &mut self.hands[at];
-        let worker = hand.place.worker.as_mut().expect("it was there above");
-        let flight = &mut hand.flights[number];
-        let automatic = flight.piece.automatic;
-        let taken = worker.take_back(number, |left| match automatic {
-            true => Some(left.end - (left.end - left.start).div_ceil(2)),
-            false => (left.start == 0).then_some(0),
-        });
-        let Some(taken) = taken else { return false };
-        let taken = flight.first + taken.start as usize..flight.first + taken.end as usize;
-        flight.piece.items.end = taken.start;
-        let job = Arc::clone(&flight.piece.job);
-        self.queue.push_front(Piece { job, items: taken, ..flight.piece });
-        true
+        self.take_back(at, number, |left| left.end - (left.end - left.start).div_ceil(2))
     }
 
     /// Whether a request has been under way for longer than tiny items take.
@@ -295,10 +338,15 @@ impl<'j> Drive<'j> {
 
     /// Takes another place, if there is one.
     fn enlist_another(&mut self) -> bool {
-        if self.failed.is_some() {
+        if self.failed.is_some() || self.hands.len() == self.crew.config.workers {
             return false;
         }
-        let place = self.crew.try_take(self.dispatcher);
+        let mut place = self.crew.try_take(self.alarm.as_ref());
+        if place.is_none() && self.alarm.is_none() {
+            // Without an alarm it still takes a look now and then.
+            self.alarm = crew::alarm().ok();
+            place = self.crew.try_take(self.alarm.as_ref());
+        }
         place.map(|place| self.enlist(place)).is_some()
     }
 
@@ -328,10 +376,10 @@ impl<'j> Drive<'j> {
         if place.worker.as_mut().is_some_and(|worker| !worker.is_alive()) {
             place.worker = None;
         }
-        let stage = if place.worker.is_some() { Stage::Ready } else { Stage::Starting };
-        let hand = Hand { place, stage, flights: VecDeque::new(), since: now, beat: (0, now) };
+        let start = place.worker.is_none();
+        let hand = Hand { place, flights: VecDeque::new(), since: now, beat: (0, now) };
         self.hands.push(hand);
-        if stage == Stage::Starting {
+        if start {
             self.start(self.hands.len() - 1);
         }
     }
@@ -345,7 +393,7 @@ impl<'j> Drive<'j> {
             Ok(worker) => {
                 place.worker = Some(worker);
                 crew.register(place);
-                self.hands[hand].stage = Stage::Starting;
+                self.hands[hand].place.stage = Stage::Starting;
             }
             Err(e) => self.not_started(hand, Error::Spawn(Arc::new(e))),
         }
@@ -415,7 +463,7 @@ impl<'j> Drive<'j> {
         // From the end: a hand that leaves is replaced by one that was looked at.
         for at in (0..self.hands.len()).rev() {
             if self.hands[at].is_busy() {
-                something |= match self.hands[at].stage {
+                something |= match self.hands[at].place.stage {
                     Stage::Starting => self.greeted(at),
                     Stage::Initializing => self.initialized(at),
                     Stage::Ready => self.answered(at),
@@ -440,7 +488,9 @@ impl<'j> Drive<'j> {
                         request.post();
                         Ok(())
                     });
-                    hand.stage = Stage::Initializing;
+                    hand.place.stage = Stage::Initializing;
+                    let beat = hand.place.worker.as_ref().map_or(0, Worker::heartbeat);
+                    hand.beat = (beat, Instant::now());
                     if let Err(message) = asked {
                         self.not_started(at, Error::Initializer { message });
                     }
@@ -458,7 +508,10 @@ impl<'j> Drive<'j> {
         let message = match worker.replies() {
             Ok(None) => return false,
             Ok(Some(mut replies)) => initializer.decode(&mut replies).err(),
-            Err(gone) => Some(worker.bury(initializer.task(), gone).to_string()),
+            Err(gone) => {
+                self.not_initialized(at, Cause::Gone(gone));
+                return true;
+            }
         };
         match message {
             None => self.ready(at),
@@ -467,8 +520,19 @@ impl<'j> Drive<'j> {
         true
     }
 
+    /// A worker is given up in the middle of its initializer.
+    fn not_initialized(&mut self, at: usize, cause: Cause) {
+        let task = self.crew.config.initializer.as_ref().map_or("none", |first| first.task());
+        let worker = self.hands[at].place.worker.as_mut();
+        let message = match (cause, worker) {
+            (Cause::Gone(gone), Some(worker)) => worker.bury(task, gone).to_string(),
+            _ => "its process was given up".into(),
+        };
+        self.not_started(at, Error::Initializer { message });
+    }
+
     fn ready(&mut self, at: usize) {
-        self.hands[at].stage = Stage::Ready;
+        self.hands[at].place.stage = Stage::Ready;
         self.failures = 0;
         self.failed = None;
     }
@@ -518,6 +582,9 @@ impl<'j> Drive<'j> {
     /// queued again.
     fn lost(&mut self, at: usize, cause: Cause) {
         let hand = &mut self.hands[at];
+        if hand.place.stage == Stage::Initializing {
+            return self.not_initialized(at, cause);
+        }
         let mut worker = hand.place.worker.take().expect("it was there to be lost");
         let mut flights = std::mem::take(&mut hand.flights);
         let task = flights.front().map_or("none", |flight| flight.piece.job.task());
@@ -572,7 +639,7 @@ impl<'j> Drive<'j> {
             events.set(PollFlags::POLLOUT, worker.has_unwritten());
             sockets.push(PollFd::new(worker.as_fd(), events));
             no_later(self.glanced.max(now) + GLANCE);
-            if let (Some(limit), Stage::Ready) = (config.deadline, hand.stage) {
+            if let (Some(limit), Stage::Ready) = (config.deadline, hand.place.stage) {
                 no_later(hand.since + limit);
             }
             if let Some(limit) = config.time_to_live {
@@ -584,14 +651,14 @@ impl<'j> Drive<'j> {
                 }
             }
         }
-        if self.dispatcher {
-            sockets.push(PollFd::new(self.crew.wake.as_fd(), PollFlags::POLLIN));
+        if let Some(alarm) = &self.alarm {
+            sockets.push(PollFd::new(alarm.as_fd(), PollFlags::POLLIN));
         }
         let timeout = until.map(|until| TimeSpec::from(until.saturating_duration_since(now)));
         // An interruption is a reason to look, like any other.
         let _ = ppoll(&mut sockets, timeout, None);
-        if self.dispatcher {
-            let _ = self.crew.wake.read();
+        if let Some(alarm) = &self.alarm {
+            let _ = alarm.read();
         }
     }
 
@@ -603,16 +670,20 @@ impl<'j> Drive<'j> {
             self.glanced = now;
         }
         for at in (0..self.hands.len()).rev() {
-            let Some(hand) = self.hands.get_mut(at).filter(|hand| !hand.flights.is_empty()) else {
+            let Some(hand) = self.hands.get_mut(at).filter(|hand| hand.is_busy()) else {
                 continue;
             };
+            if hand.place.stage == Stage::Starting {
+                // `Worker::is_ready` watches that.
+                continue;
+            }
             let worker = hand.place.worker.as_mut().expect("it has something to do");
             if glance && !worker.is_alive() {
                 // What it had answered has been read.
                 self.lost(at, Cause::Gone(Gone::Closed));
                 continue;
             }
-            if let Some(limit) = self.crew.config.deadline
+            if let (Some(limit), Stage::Ready) = (self.crew.config.deadline, hand.place.stage)
                 && now.duration_since(hand.since) >= limit
             {
                 self.lost(at, Cause::Deadline(limit));
@@ -633,14 +704,18 @@ impl<'j> Drive<'j> {
 impl Hand<'_> {
     /// Whether something is expected of it.
     fn is_busy(&self) -> bool {
-        self.stage != Stage::Ready || !self.flights.is_empty()
+        self.place.stage != Stage::Ready || !self.flights.is_empty()
     }
 }
 
 impl Drop for Drive<'_> {
     fn drop(&mut self) {
+        if let Some(alarm) = self.alarm.take() {
+            self.crew.is_sated(&alarm);
+        }
         for mut hand in self.hands.drain(..) {
-            if hand.is_busy() {
+            // One that gets ready may go on with that.
+            if !hand.flights.is_empty() {
                 // Its answers would be taken for those of another request.
                 hand.place.worker = None;
             }

@@ -1,16 +1,19 @@
-//! Workers that do not get ready: 22, 23 and 50.
+//! Workers that do not get ready: 22, 23, 36 and 50; and new ones: 3.
 
 use std::env;
 use std::fs;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Command;
+use std::thread;
 use std::time::Duration;
 
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use pool::{Error, ProcessPool};
 
-use crate::harness::{Case, fault, inside, timed};
-use crate::tasks::{EXIT, PREPARE, PREPARE_AND_DIE, SQUARE};
+use crate::harness::{Case, fault, inside, runs, timed, until};
+use crate::tasks::{EXIT, PID, PREPARE, PREPARE_AND_DIE, SPIN, SQUARE};
 
 /// While the file of this name is there, workers end before their entry.
 const EARLY: &str = "POOL_FAULT_EARLY";
@@ -123,6 +126,83 @@ fn fault_23_worker_dies_before_it_is_ready() {
         fs::remove_file(&file).expect("it is there");
         let outcome = pool.submit(&SQUARE, 2).expect("it is open").join();
         assert_eq!(outcome.expect("the pool has recovered"), 4);
+    });
+}
+
+#[test]
+fn fault_23_two_callers_and_no_worker_can_be_started() {
+    let test = "starting::fault_23_two_callers_and_no_worker_can_be_started";
+    fault_with(test, EARLY, || {
+        let pool = ProcessPool::new(1).expect("a worker");
+        let file = env::var(EARLY).expect("it is set");
+        fs::write(&file, "").expect("a file");
+        assert!(pool.map(&EXIT, &[1]).is_err());
+        timed("23 two callers, no worker can be started", || {
+            thread::scope(|scope| {
+                for _ in 0..2 {
+                    scope.spawn(|| {
+                        for _ in 0..5 {
+                            let outcome = pool.map(&SQUARE, &[2]);
+                            assert!(matches!(outcome, Err(Error::Spawn(_))), "{outcome:?}");
+                        }
+                    });
+                }
+            });
+        });
+        fs::remove_file(&file).expect("it is there");
+        assert_eq!(pool.map(&SQUARE, &[2]).expect("the pool has recovered"), [4]);
+    });
+}
+
+#[test]
+fn fault_36_stopped_in_the_initializer() {
+    fault("starting::fault_36_stopped_in_the_initializer", || {
+        let directory = tempfile::tempdir().expect("a directory");
+        let file = directory.path().join("stops");
+        let build = ProcessPool::builder()
+            .workers(1)
+            .initializer(&PREPARE, file)
+            .time_to_live(Duration::from_millis(200));
+        match timed("36 stopped in the initializer", || build.build()).map(|_| ()) {
+            Err(Error::Initializer { message }) => {
+                assert!(message.contains("no sign of life"), "{message}");
+            }
+            other => panic!("{other:?}"),
+        }
+    });
+}
+
+#[test]
+fn fault_03_idle_worker_killed_amid_short_maps() {
+    fault("starting::fault_03_idle_worker_killed_amid_short_maps", || {
+        let directory = tempfile::tempdir().expect("a directory");
+        let file = directory.path().join("counts");
+        let pool = ProcessPool::builder().workers(2).initializer(&PREPARE, file.clone());
+        let pool = pool.build().expect("workers");
+        let starts = || fs::read(&file).expect("the initializer has made it").len();
+        let mut pids = Vec::new();
+        until("both workers", || {
+            pids = pool.map_chunked(&PID, &[(); 64], 1).expect("they run");
+            pids.sort_unstable();
+            pids.dedup();
+            pids.len() == 2
+        });
+        // The one that is taken next lives; the other is killed.
+        let next = pool.submit(&PID, ()).expect("it is open").join().expect("a pid");
+        let pid = pids.into_iter().find(|pid| *pid != next).expect("there are two");
+        kill(Pid::from_raw(pid.cast_signed()), Signal::SIGKILL).expect("it is there");
+        until("its end", || !runs(pid));
+        // Each map wants a second worker, and is over before one has started;
+        // what one has begun, the next goes on with.
+        for round in 0.. {
+            let outcome = pool.map(&SPIN, &[Duration::from_micros(50); 4]);
+            assert_eq!(outcome.expect("they run").len(), 4);
+            if starts() == 3 {
+                break;
+            }
+            assert!(round < 20, "no new worker gets ready");
+            thread::sleep(Duration::from_millis(100));
+        }
     });
 }
 

@@ -6,7 +6,7 @@ use std::hint::black_box;
 use std::path::PathBuf;
 use std::process;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, raise};
 use pool::ProcessPool;
@@ -68,11 +68,22 @@ pub(crate) const REFUSE: Task<u8, Result<u8, Unsendable>> = Task::new("refuse", 
     x => Err(Unsendable(x)),
 });
 
-/// Appends a byte to the file, and fails if the file's name says so.
+/// Works so long.
+pub(crate) const SPIN: Task<Duration, ()> = Task::new("spin", |long| {
+    let started = Instant::now();
+    while started.elapsed() < long {
+        black_box(started);
+    }
+});
+
+/// Appends a byte to the file, and fails or stops if the file's name says so.
 pub(crate) const PREPARE: Task<PathBuf, Result<(), String>> = Task::new("prepare", |file| {
     use std::io::Write;
     let mut opened = std::fs::OpenOptions::new().append(true).create(true).open(&file);
     opened.as_mut().expect("the directory is there").write_all(b".").expect("a byte");
+    if file.ends_with("stops") {
+        raise(Signal::SIGSTOP).expect("a process may stop itself");
+    }
     if file.ends_with("fails") { Err("it was told to fail".into()) } else { Ok(()) }
 });
 
@@ -171,7 +182,11 @@ pub(crate) fn claim() {
         .with(&NESTED)
         .with(&TAKE)
         .with(&GIVE);
-    let registry =
-        registry.with(&HANDLE).with_fallible(&REFUSE).with(&PREPARE).with(&PREPARE_AND_DIE);
+    let registry = registry
+        .with(&HANDLE)
+        .with(&SPIN)
+        .with_fallible(&REFUSE)
+        .with(&PREPARE)
+        .with(&PREPARE_AND_DIE);
     processes::test_worker_entry("worker_entry", registry);
 }

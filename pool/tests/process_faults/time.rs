@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::thread;
 use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
@@ -124,5 +125,22 @@ fn fault_38_a_wait_that_ends_loses_nothing() {
         let squared = waited.expect_err("the worker sleeps");
         nap.join_timeout(Duration::MAX).expect("no limit").expect("it ends");
         assert_eq!(squared.join().expect("it was not lost"), 144);
+    });
+}
+
+#[test]
+fn a_task_does_not_wait_for_the_end_of_a_long_map() {
+    fault("time::a_task_does_not_wait_for_the_end_of_a_long_map", || {
+        let pool = ProcessPool::new(2).expect("workers start");
+        let items = [Duration::from_millis(10); 400];
+        thread::scope(|scope| {
+            let map = scope.spawn(|| pool.map(&SLEEP, &items));
+            thread::sleep(Duration::from_millis(100));
+            let task = pool.submit(&SQUARE, 3).expect("it is open");
+            assert_eq!(timed("a task beside a map of 2 s", || task.join()).expect("it runs"), 9);
+            assert_eq!(pool.map(&SQUARE, &[1, 2]).expect("it runs"), [1, 4]);
+            assert!(!map.is_finished(), "they have waited for it");
+            assert_eq!(map.join().expect("no panic").expect("it runs").len(), 400);
+        });
     });
 }
