@@ -155,11 +155,13 @@ impl<'j> Drive<'j> {
 
     /// Hands out what can be, and waits until something has happened.
     pub(crate) fn step(&mut self) {
+        // The dispatcher sleeps here while there is nothing to do. But if
+        // handing out is what leaves nothing, because all of it has failed,
+        // then that is what has happened.
+        let sleeps = self.dispatcher && self.is_done();
         self.watch();
         self.hand_out();
-        let in_flight = self.hands.iter().any(|hand| hand.is_busy());
-        let waits = self.dispatcher && self.queue.is_empty();
-        if !in_flight && !waits {
+        if !sleeps && !self.hands.iter().any(Hand::is_busy) {
             return;
         }
         // With more workers at work than processors, looking takes one from them.
