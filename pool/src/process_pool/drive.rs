@@ -5,21 +5,11 @@
 //! to thread; a `map` is driven by its caller, what was submitted by the pool's
 //! dispatcher, both by this same engine.
 //!
-//! # Who gets what
-//!
-//! Nobody knows beforehand what an item costs. So a worker is given much at
-//! once, and a second request to begin when the first is done. That is best
-//! if items are tiny: few messages, and no other worker is woken for what the
-//! first has soon done. If they are not, then some worker is idle while another
-//! has items that it has not begun, and half of those are [taken
-//! back](processes::Worker::take_back) and given to the idle one. An exact chunk
-//! size forbids the halving, not the second request.
-//!
-//! # What a death costs
-//!
-//! The worker leaves behind how far it had come. The item it was in the middle
-//! of fails, and those whose answers it had not sent; what it had not begun is
-//! given to another. Nothing is tried twice.
+//! Who gets what is decided in [`share`]; how a worker begins and ends, and what
+//! its end costs, is in [`lives`].
+
+mod lives;
+mod share;
 
 use std::collections::VecDeque;
 use std::hint::spin_loop;
@@ -34,16 +24,13 @@ use nix::sys::eventfd::EventFd;
 use nix::sys::time::TimeSpec;
 use processes::{Gone, Worker};
 
-use super::crew::{self, Crew, Place, Stage};
+use super::crew::{Crew, Place, Stage};
 use super::job::Job;
 use crate::Error;
 
 /// How old a request is before items are taken back from it: about as long as
 /// a worker needs to wake up, do a hundred tiny items and answer.
 const PATIENCE: Duration = Duration::from_micros(40);
-
-/// How old a request is before more workers than processors are put to work.
-const SLOW: Duration = Duration::from_millis(1);
 
 /// How long the engine looks at the sockets before it goes to sleep: an answer
 /// that comes within this time costs no wake-up.
@@ -199,266 +186,6 @@ impl<'j> Drive<'j> {
         some
     }
 
-    /// Gives requests to workers until there is nobody or nothing left.
-    fn hand_out(&mut self) {
-        if self.crew.is_killed() {
-            self.queue.drain(..).for_each(|piece| piece.job.fail(piece.items, &Error::Closed));
-        }
-        let wanted = self.crew.is_wanted();
-        if wanted {
-            // Turn by turn: who has had a worker goes to the end of the row.
-            if !self.give_back_idle() {
-                self.make_way();
-            }
-        }
-        loop {
-            if self.queue.is_empty() && !self.take_from_the_slow() {
-                return;
-            }
-            let Some(hand) = self.choose(wanted) else {
-                if self.hands.is_empty() && !self.recruit() {
-                    return;
-                }
-                if self.hands.iter().any(Hand::is_busy) {
-                    return;
-                }
-                continue;
-            };
-            self.post(hand);
-        }
-    }
-
-    /// The worker that the next piece goes to.
-    fn choose(&mut self, wanted: bool) -> Option<usize> {
-        let Piece { ahead, automatic, .. } = *self.queue.front()?;
-        let idle = |hand: &Hand<'_>| hand.place.stage == Stage::Ready && hand.flights.is_empty();
-        if let Some(hand) = self.hands.iter().position(idle) {
-            return Some(hand);
-        }
-        let starting = self.hands.iter().any(|hand| hand.place.stage != Stage::Ready);
-        // More workers than processors speed nothing up, unless they wait for
-        // something; if they do, their requests grow old.
-        let busy = self.hands.iter().filter(|hand| hand.is_busy()).count();
-        let enough = automatic && busy >= processors() && !self.is_slow();
-        if !starting && !wanted && !enough && self.enlist_another() {
-            return self.hands.iter().position(idle);
-        }
-        // Each has something to do; the one that has least may have it waiting.
-        let room = |hand: &Hand<'_>| {
-            hand.place.stage == Stage::Ready
-                && hand.flights.len() == 1
-                && hand.flights.iter().all(|flight| flight.piece.ahead)
-        };
-        let ahead = ahead && !wanted && self.crew.config.max_tasks.is_none();
-        if ahead { self.hands.iter().position(room) } else { None }
-    }
-
-    /// Somebody waits for a worker: one of ours has to become free, after what
-    /// it has claimed and no more.
-    fn make_way(&mut self) {
-        let now = Instant::now();
-        let mut least: Option<(usize, usize)> = None;
-        for (at, hand) in self.hands.iter().enumerate() {
-            let Some(worker) = &hand.place.worker else { continue };
-            let (mut left, mut young) = (0, false);
-            for (number, flight) in hand.flights.iter().enumerate() {
-                let unclaimed = worker.unclaimed(number);
-                let whole = number > 0 && unclaimed.start == 0;
-                if flight.piece.automatic || whole {
-                    left += unclaimed.len();
-                    young |= now.duration_since(flight.posted) < PATIENCE;
-                }
-            }
-            if left == 0 {
-                // It, or one that is about to be ready, is free soon.
-                return;
-            }
-            if !young && least.is_none_or(|(fewest, _)| left < fewest) {
-                least = Some((left, at));
-            }
-        }
-        let Some((_, at)) = least else { return };
-        // What comes first is to be queued first.
-        for number in (0..self.hands[at].flights.len()).rev() {
-            self.take_back(at, number, |left| left.start);
-        }
-    }
-
-    /// Queues items again that a worker has not begun, those from the one that
-    /// is chosen of them; all or none if the size of the request is exact.
-    fn take_back(&mut self, at: usize, number: usize, from: impl Fn(Range<u32>) -> u32) -> bool {
-        let hand = &mut self.hands[at];
-        let Some(worker) = &mut hand.place.worker else { return false };
-        let flight = &mut hand.flights[number];
-        let automatic = flight.piece.automatic;
-        let taken = worker.take_back(number, |left| match automatic {
-            true => Some(from(left)),
-            false => (number > 0 && left.start == 0).then_some(0),
-        });
-        let Some(taken) = taken else { return false };
-        let taken = flight.first + taken.start as usize..flight.first + taken.end as usize;
-        flight.piece.items.end = taken.start;
-        let job = Arc::clone(&flight.piece.job);
-        self.queue.push_front(Piece { job, items: taken, ..flight.piece });
-        true
-    }
-
-    /// Queues items that a worker has had for a while and not begun, if there
-    /// is somebody with nothing to do.
-    fn take_from_the_slow(&mut self) -> bool {
-        let now = Instant::now();
-        let mut most = None;
-        for (at, hand) in self.hands.iter().enumerate() {
-            let Some(worker) = &hand.place.worker else { continue };
-            for (number, flight) in hand.flights.iter().enumerate() {
-                let left = worker.unclaimed(number);
-                let whole = number > 0 && left.start == 0;
-                let young = now.duration_since(flight.posted) < PATIENCE;
-                if (flight.piece.automatic || whole) && !young && !left.is_empty() {
-                    most = most.max(Some((left.len(), at, number)));
-                }
-            }
-        }
-        let Some((_, at, number)) = most else { return false };
-        let idle = |hand: &Hand<'_>| hand.place.stage == Stage::Ready && hand.flights.is_empty();
-        let enlisted = |drive: &mut Self| {
-            let starting = drive.hands.iter().any(|hand| hand.place.stage != Stage::Ready);
-            !starting && !drive.crew.is_wanted() && drive.enlist_another()
-        };
-        let somebody = |drive: &Self| drive.hands.iter().any(idle);
-        if !somebody(self) && (!enlisted(self) || !somebody(self)) {
-            return false;
-        }
-        self.take_back(at, number, |left| left.end - (left.end - left.start).div_ceil(2))
-    }
-
-    /// Whether a request has been under way for longer than tiny items take.
-    fn is_slow(&self) -> bool {
-        let mut oldest = self.hands.iter().filter_map(|hand| hand.flights.front());
-        oldest.any(|flight| flight.posted.elapsed() >= SLOW)
-    }
-
-    /// Takes another place, if there is one.
-    fn enlist_another(&mut self) -> bool {
-        if self.failed.is_some() || self.hands.len() == self.crew.config.workers {
-            return false;
-        }
-        let mut place = self.crew.try_take(self.alarm.as_ref());
-        if place.is_none() && self.alarm.is_none() {
-            // Without an alarm it still takes a look now and then.
-            self.alarm = crew::alarm().ok();
-            place = self.crew.try_take(self.alarm.as_ref());
-        }
-        place.map(|place| self.enlist(place)).is_some()
-    }
-
-    /// Waits for a place; without one nothing goes on. `false` if the queue
-    /// has been given up.
-    fn recruit(&mut self) -> bool {
-        let failed = match self.failed.take() {
-            Some(error) => error,
-            None => match self.crew.take() {
-                Some(place) => {
-                    self.enlist(place);
-                    return true;
-                }
-                None => Error::Closed,
-            },
-        };
-        self.queue.drain(..).for_each(|piece| piece.job.fail(piece.items, &failed));
-        self.failures = 0;
-        false
-    }
-
-    /// Makes a place's worker one of ours, or starts one in its place.
-    fn enlist(&mut self, mut place: Place) {
-        let now = Instant::now();
-        // A death in idleness costs nothing: it is noticed here, or at the
-        // latest when the worker does not begin.
-        if place.worker.as_mut().is_some_and(|worker| !worker.is_alive()) {
-            place.worker = None;
-        }
-        let start = place.worker.is_none();
-        let hand = Hand { place, flights: VecDeque::new(), since: now, beat: (0, now) };
-        self.hands.push(hand);
-        if start {
-            self.start(self.hands.len() - 1);
-        }
-    }
-
-    /// Starts a worker in a hand that has none.
-    fn start(&mut self, hand: usize) {
-        let crew = self.crew;
-        let place = &mut self.hands[hand].place;
-        place.tasks = 0;
-        match Worker::start(crew.config.options()) {
-            Ok(worker) => {
-                place.worker = Some(worker);
-                crew.register(place);
-                self.hands[hand].place.stage = Stage::Starting;
-            }
-            Err(e) => self.not_started(hand, Error::Spawn(Arc::new(e))),
-        }
-    }
-
-    /// A worker could not be started: another try, or its place is given back.
-    fn not_started(&mut self, hand: usize, error: Error) {
-        self.hands[hand].place.worker = None;
-        self.failures += 1;
-        let in_vain = matches!(error, Error::Initializer { .. });
-        if self.failures < self.tries && !in_vain && !self.crew.is_killed() {
-            return self.start(hand);
-        }
-        self.failed = Some(error);
-        let Hand { place, .. } = self.hands.swap_remove(hand);
-        self.crew.give_back(place);
-    }
-
-    /// Sends the next request to this worker.
-    fn post(&mut self, at: usize) {
-        let Some(mut piece) = self.queue.pop_front() else { return };
-        let hand = &mut self.hands[at];
-        let most = self.crew.config.max_tasks.map_or(usize::MAX, |most| {
-            usize::try_from(most.saturating_sub(hand.place.tasks)).unwrap_or(usize::MAX)
-        });
-        let worker = hand.place.worker.as_mut().expect("a hand that is ready has a worker");
-        if !piece.job.begin(&worker.killer()) {
-            return;
-        }
-        let each = self.crew.config.deadline.is_some();
-        let request = worker.request(piece.job.task(), each);
-        let end = piece.items.end.min(piece.items.start.saturating_add(piece.chunk.min(most)));
-        let (items, failed) = match request {
-            Ok(mut request) => {
-                let encoded = piece.job.encode(piece.items.start..end, &mut request);
-                if encoded.items > 0 {
-                    request.post();
-                }
-                (encoded.items, encoded.failed)
-            }
-            Err(e) => (0, Some(Error::of_task(piece.items.start, e))),
-        };
-        let sent = piece.items.start..piece.items.start + items;
-        piece.items.start = sent.end;
-        if let Some(error) = failed {
-            piece.job.fail(sent.end..sent.end + 1, &error);
-            piece.items.start += 1;
-        }
-        if !sent.is_empty() {
-            let now = Instant::now();
-            if hand.flights.is_empty() {
-                hand.since = now;
-                hand.beat = (hand.place.worker.as_ref().map_or(0, Worker::heartbeat), now);
-            }
-            let sent = Piece { items: sent.clone(), job: Arc::clone(&piece.job), ..piece };
-            let first = sent.items.start;
-            hand.flights.push_back(Flight { piece: sent, first, posted: now });
-        }
-        if !piece.items.is_empty() {
-            self.queue.push_front(piece);
-        }
-    }
-
     /// Reads what has come; whether anything has.
     fn look(&mut self) -> bool {
         let mut something = false;
@@ -473,70 +200,6 @@ impl<'j> Drive<'j> {
             }
         }
         something
-    }
-
-    fn greeted(&mut self, at: usize) -> bool {
-        let hand = &mut self.hands[at];
-        let worker = hand.place.worker.as_mut().expect("it has been started");
-        match worker.is_ready() {
-            Ok(false) => return false,
-            Err(e) => self.not_started(at, Error::Spawn(Arc::new(e))),
-            Ok(true) => match &self.crew.config.initializer {
-                None => self.ready(at),
-                Some(initializer) => {
-                    let request = worker.request(initializer.task(), false);
-                    let asked = request.map_err(|e| e.to_string()).and_then(|mut request| {
-                        initializer.encode(&mut request)?;
-                        request.post();
-                        Ok(())
-                    });
-                    hand.place.stage = Stage::Initializing;
-                    let beat = hand.place.worker.as_ref().map_or(0, Worker::heartbeat);
-                    hand.beat = (beat, Instant::now());
-                    if let Err(message) = asked {
-                        self.not_started(at, Error::Initializer { message });
-                    }
-                }
-            },
-        }
-        true
-    }
-
-    fn initialized(&mut self, at: usize) -> bool {
-        let hand = &mut self.hands[at];
-        let worker = hand.place.worker.as_mut().expect("it has been started");
-        let Some(initializer) = &self.crew.config.initializer else { return false };
-        let _ = worker.write();
-        let message = match worker.replies() {
-            Ok(None) => return false,
-            Ok(Some(mut replies)) => initializer.decode(&mut replies).err(),
-            Err(gone) => {
-                self.not_initialized(at, Cause::Gone(gone));
-                return true;
-            }
-        };
-        match message {
-            None => self.ready(at),
-            Some(message) => self.not_started(at, Error::Initializer { message }),
-        }
-        true
-    }
-
-    /// A worker is given up in the middle of its initializer.
-    fn not_initialized(&mut self, at: usize, cause: Cause) {
-        let task = self.crew.config.initializer.as_ref().map_or("none", |first| first.task());
-        let worker = self.hands[at].place.worker.as_mut();
-        let message = match (cause, worker) {
-            (Cause::Gone(gone), Some(worker)) => worker.bury(task, gone).to_string(),
-            _ => "its process was given up".into(),
-        };
-        self.not_started(at, Error::Initializer { message });
-    }
-
-    fn ready(&mut self, at: usize) {
-        self.hands[at].place.stage = Stage::Ready;
-        self.failures = 0;
-        self.failed = None;
     }
 
     fn answered(&mut self, at: usize) -> bool {
@@ -558,72 +221,6 @@ impl<'j> Drive<'j> {
             self.retire(at);
         }
         something
-    }
-
-    /// Lets a worker go that has had its number of tasks.
-    fn retire(&mut self, at: usize) {
-        let place = &mut self.hands[at].place;
-        if self.crew.config.max_tasks.is_some_and(|most| place.tasks >= most) {
-            // Dropping it waits until it has left.
-            place.worker = None;
-            self.replace(at);
-        }
-    }
-
-    /// A hand has no worker any more: starts one if there is something to do.
-    fn replace(&mut self, at: usize) {
-        if self.queue.is_empty() || self.crew.is_killed() {
-            let Hand { place, .. } = self.hands.swap_remove(at);
-            self.crew.give_back(place);
-        } else {
-            self.start(at);
-        }
-    }
-
-    /// A worker is given up: what it was at fails, what it had not begun is
-    /// queued again.
-    fn lost(&mut self, at: usize, cause: Cause) {
-        let hand = &mut self.hands[at];
-        if hand.place.stage == Stage::Initializing {
-            return self.not_initialized(at, cause);
-        }
-        let mut worker = hand.place.worker.take().expect("it was there to be lost");
-        let mut flights = std::mem::take(&mut hand.flights);
-        let task = flights.front().map_or("none", |flight| flight.piece.job.task());
-        // A killed worker stands still only when it is reaped: before that, it
-        // could begin what is about to be given to another.
-        let error = match cause {
-            Cause::Gone(gone) => Error::of_task(0, worker.bury(task, gone)),
-            Cause::Deadline(limit) => {
-                worker.kill();
-                Error::Timeout { item: 0, limit }
-            }
-        };
-        // What it said last is still there to be read.
-        deliver(&mut worker, &mut flights);
-        let killed = self.crew.is_killed();
-        for (number, flight) in flights.into_iter().enumerate().rev() {
-            let progress = worker.progress(number);
-            let mut piece = flight.piece;
-            let begun = progress.done as usize + usize::from(progress.in_the_middle);
-            let begun = piece.items.start..(flight.first + begun).max(piece.items.start);
-            piece.items.start = begun.end;
-            piece.deaths = if begun.is_empty() { piece.deaths + 1 } else { 0 };
-            let error = if killed { Error::Closed } else { error.clone() };
-            if !begun.is_empty() {
-                piece.job.fail(begun, &piece.job.cancelled().unwrap_or(error.clone()));
-            }
-            if piece.items.is_empty() {
-                continue;
-            }
-            if killed || piece.deaths >= TRIES || piece.job.cancelled().is_some() {
-                let error = piece.job.cancelled().unwrap_or(error);
-                piece.job.fail(piece.items, &error);
-            } else {
-                self.queue.push_front(piece);
-            }
-        }
-        self.replace(at);
     }
 
     /// Sleeps until a worker has something to say, or it is time to look
@@ -661,44 +258,6 @@ impl<'j> Drive<'j> {
         let _ = ppoll(&mut sockets, timeout, None);
         if let Some(alarm) = &self.alarm {
             let _ = alarm.read();
-        }
-    }
-
-    /// Gives up workers that take too long, or do not live any more.
-    fn watch(&mut self) {
-        let now = Instant::now();
-        let glance = now.duration_since(self.glanced) >= GLANCE;
-        if glance {
-            self.glanced = now;
-        }
-        for at in (0..self.hands.len()).rev() {
-            let Some(hand) = self.hands.get_mut(at).filter(|hand| hand.is_busy()) else {
-                continue;
-            };
-            if hand.place.stage == Stage::Starting {
-                // `Worker::is_ready` watches that.
-                continue;
-            }
-            let worker = hand.place.worker.as_mut().expect("it has something to do");
-            if glance && !worker.is_alive() {
-                // What it had answered has been read.
-                self.lost(at, Cause::Gone(Gone::Closed));
-                continue;
-            }
-            if let (Some(limit), Stage::Ready) = (self.crew.config.deadline, hand.place.stage)
-                && now.duration_since(hand.since) >= limit
-            {
-                self.lost(at, Cause::Deadline(limit));
-                continue;
-            }
-            if let Some(limit) = self.crew.config.time_to_live {
-                let beat = worker.heartbeat();
-                if beat != hand.beat.0 {
-                    hand.beat = (beat, now);
-                } else if now.duration_since(hand.beat.1) >= limit {
-                    self.lost(at, Cause::Gone(Gone::Silent(limit)));
-                }
-            }
         }
     }
 }
