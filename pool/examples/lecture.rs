@@ -23,7 +23,7 @@ fn main() -> Result<(), Error> {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let size = chunk::automatic(a.len(), WORKERS);
     println!("a = range(100), fn(x) = x**3, processes = {WORKERS}, on {cores} cores");
-    println!("100 items and {WORKERS} workers: {} chunks of {size}\n", a.len().div_ceil(size));
+    println!("Python hands that out in {} chunks of {size}\n", a.len().div_ceil(size));
 
     println!("{:<14}{:>12}{:>12}{:>12}{:>12}", "", "create", "first map", "tenth map", "close");
     let cubes = serial::map(&a, |&x| cube(x));

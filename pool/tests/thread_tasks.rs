@@ -5,9 +5,9 @@ use std::collections::HashSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use pool::{Error, ThreadPool};
+use pool::{Error, Handle, ThreadPool};
 
 /// Nothing here should take a tenth of it.
 const DEADLINE: Duration = Duration::from_secs(10);
@@ -288,6 +288,12 @@ fn shutdown_runs_what_waits_and_kill_drops_it() {
         let ends = Arc::clone(&pool);
         let end = thread::spawn(move || if kill { ends.kill() } else { ends.shutdown() });
         while pool.submit(|| ()).is_ok() {
+            thread::yield_now();
+        }
+        // It closes the pool first: what becomes free in between still runs.
+        let closed = Instant::now();
+        while kill && !waiting.iter().all(Handle::is_finished) {
+            assert!(closed.elapsed() < DEADLINE, "what waits is dropped before what runs ends");
             thread::yield_now();
         }
         drop(open);
