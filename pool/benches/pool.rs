@@ -42,7 +42,7 @@ fn map_cube(scale: Scale) -> Workload<Cubes> {
         .elements(|n| n)
         .expect(cubes)
         .expect_python(cubes_answer)
-        .note("100 integers and 4 workers are the lecture's numbers, and make 15 chunks of 7")
+        .note("100 integers and 4 workers are the lecture's numbers")
         .claim(
             Claim::new(57, "Pool(4).map(fn, range(100)) is the way to map 100 cubes (in Rust)")
                 .compares("process_pool", "serial")
@@ -107,7 +107,13 @@ fn create_map_close() -> Workload<Cubes> {
         })
         .model("process_pool", |n| {
             let items = integers(n);
-            repeat(move || all(processes().map(&CUBE, &items)))
+            repeat(move || {
+                let pool = processes();
+                let cubes = all(pool.map(&CUBE, &items));
+                // Dropped, it would kill them.
+                pool.shutdown();
+                cubes
+            })
         })
         .python("python_pool")
 }
@@ -118,7 +124,7 @@ fn chunk(scale: Scale) -> Workload<Cubes> {
         .elements(|_| ITEMS_OF_CHUNK)
         .expect(|_| cubes(ITEMS_OF_CHUNK))
         .expect_python(|_| cubes_answer(ITEMS_OF_CHUNK))
-        .note("63 is what Python's pool and ours would choose; serial has no chunks")
+        .note("63 is what Python's pool would choose; serial has no chunks")
         .note("rayon halves: its pieces hold at least a chunk and less than two")
         .model("serial", |_| {
             let items = integers(ITEMS_OF_CHUNK);

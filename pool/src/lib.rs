@@ -54,8 +54,8 @@
 //!
 //! - Results stand in the order of the items, whatever order they were made in.
 //! - Every item is tried exactly once, by our own two pools even if others
-//!   fail; a worker process that dies takes the chunk it held with it, and
-//!   nothing is tried twice.
+//!   fail; a worker process that dies takes with it what it had begun and not
+//!   answered, and nothing is tried twice.
 //! - No map hangs because of what an item did, except by not returning: panics
 //!   and deaths are values. A map inside a map goes on, since whoever waits
 //!   for a map also works on it.

@@ -31,23 +31,29 @@ use drive::{Drive, Piece};
 use job::Job;
 use map::Map;
 
-/// Worker processes that wait for chunks of items.
+/// Worker processes that wait for items.
 ///
-/// A chunk is one message to a worker and one message back. While a worker is
-/// busy with a chunk, a thread of this process waits for its answer: the
-/// pool's threads are a [`ThreadPool`] whose items are the chunks, so chunks
-/// go to whichever worker is free, and the calling thread looks after a worker
-/// itself.
+/// Whoever maps drives the workers in its own thread: it writes requests to
+/// their sockets and waits for all of them at once. What was
+/// [submitted](Self::submit) is driven in the same way by one thread of the
+/// pool, which starts with the first task. A map takes what workers are free,
+/// at least one, and whoever waits for a worker gets one after a request.
 ///
-/// A worker that dies costs the chunk that it held, nothing else: those items
-/// fail at once, a new worker takes the place, and the map goes on. They are
-/// not tried again, because nobody knows how far the worker came. A worker that
-/// dies while it is idle held nothing, so nothing fails.
+/// A worker that dies costs the item that it was at, and those that it had done
+/// and not answered, which is at most a millisecond's work; what it had not
+/// begun goes to another, and a new worker takes the place. Nothing is tried
+/// twice, because nobody knows how far an item came. A worker that dies while
+/// it is idle costs nothing.
 ///
-/// A task that never returns is waited for.
+/// A task that never returns is waited for, unless the pool has a
+/// [deadline](ProcessPoolBuilder::deadline); so is a worker that was stopped,
+/// unless it has a [time to live](ProcessPoolBuilder::time_to_live). What
+/// workers write to standard error appears on this process's, and the end of
+/// it in the error of a death.
 ///
-/// Dropping the pool tells its workers that no work will come, waits until they
-/// have left, and reaps them. One that does not leave is killed.
+/// Dropping the pool kills its workers, with all that their tasks have
+/// started, and reaps them; [`shutdown`](Self::shutdown) waits for what is
+/// under way and lets them leave.
 ///
 /// The program must call `processes::worker_entry` before it does anything
 /// else, because the workers are this program, started again. A test calls
@@ -111,6 +117,11 @@ impl ProcessPool {
 
     /// Runs `task` on each item, in any order on any of the workers, and
     /// returns the results in the order of the items.
+    ///
+    /// Up to some thousand items go to the first worker in one message, for if
+    /// they are tiny that is best; of items that it has not begun after some
+    /// ten microseconds, half go to the next, and so on. A map of tiny items
+    /// costs about one message there and back.
     ///
     /// # Errors
     /// [`Error::Process`] for the first item in order that failed. All other
@@ -239,7 +250,7 @@ impl ProcessPool {
 /// How many items go to a worker at once if nobody says it. What turns out to
 /// be too many is taken back, so few messages are what counts.
 fn automatic(items: usize) -> usize {
-    items.div_ceil(16).max(4096)
+    items.div_ceil(8).max(4096)
 }
 
 impl Drop for ProcessPool {

@@ -46,7 +46,7 @@ impl Batch<'_> {
     /// If replies cannot be sent, or the request makes no sense.
     pub(crate) fn answer(
         &mut self,
-        run: impl Fn(&[u8], &mut Vec<u8>) -> Result<(), Failure>,
+        run: impl Fn(&[u8], &mut Vec<u8>) -> Result<(), Box<Failure>>,
     ) -> io::Result<()> {
         self.start();
         let mut sent = Instant::now();
@@ -86,7 +86,10 @@ impl Batch<'_> {
     }
 
     #[inline]
-    fn one(&mut self, run: impl Fn(&[u8], &mut Vec<u8>) -> Result<(), Failure>) -> io::Result<()> {
+    fn one(
+        &mut self,
+        run: impl Fn(&[u8], &mut Vec<u8>) -> Result<(), Box<Failure>>,
+    ) -> io::Result<()> {
         let (_, input) =
             self.inputs.next().ok_or_else(|| io::Error::other("a request was cut short"))?;
         if let Err(failure) = self.replies.push(false, |to| run(input, to)) {

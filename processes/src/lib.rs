@@ -84,7 +84,8 @@
 //! - A process is signalled only before it is reaped: afterwards its number may
 //!   be another's.
 //! - No length is trusted: a frame is at most 256 MiB, and memory for it is
-//!   taken as it arrives.
+//!   taken as it arrives. Nor is what stands in the page that a worker shares
+//!   with its parent: it is numbers, and read as such.
 //! - No network, no names in the file system, no secrets in arguments: the only
 //!   way to a worker is the socket that it was born with.
 //!

@@ -100,7 +100,8 @@ impl Registry {
         Out: Serialize + 'static,
     {
         self.insert(task, |output, replies| {
-            codec::append(output, replies).map_err(|e| Failure::OutputNotEncoded(e.to_string()))
+            codec::append(output, replies)
+                .map_err(|e| Box::new(Failure::OutputNotEncoded(e.to_string())))
         })
     }
 
@@ -125,11 +126,12 @@ impl Registry {
         E: Serialize + fmt::Display + 'static,
     {
         self.insert(task, |output, replies| {
-            codec::append(output, replies).map_err(|e| match output {
-                Ok(_) => Failure::OutputNotEncoded(e.to_string()),
-                Err(error) => {
-                    Failure::ErrorNotEncoded { error: error.to_string(), why: e.to_string() }
-                }
+            codec::append(output, replies).map_err(|e| {
+                let why = e.to_string();
+                Box::new(match output {
+                    Ok(_) => Failure::OutputNotEncoded(why),
+                    Err(error) => Failure::ErrorNotEncoded { error: error.to_string(), why },
+                })
             })
         })
     }
@@ -137,7 +139,7 @@ impl Registry {
     fn insert<In, Out>(
         mut self,
         task: &Task<In, Out>,
-        encode: impl Fn(&Out, &mut Vec<u8>) -> Result<(), Failure> + 'static,
+        encode: impl Fn(&Out, &mut Vec<u8>) -> Result<(), Box<Failure>> + 'static,
     ) -> Self
     where
         In: DeserializeOwned + 'static,
@@ -146,8 +148,8 @@ impl Registry {
         let Task { name, run } = *task;
         let erased: Erased = Box::new(move |batch| {
             batch.answer(|input, replies| {
-                let input =
-                    codec::decode(input).map_err(|e| Failure::InputNotDecoded(e.to_string()))?;
+                let input = codec::decode(input)
+                    .map_err(|e| Box::new(Failure::InputNotDecoded(e.to_string())))?;
                 encode(&run(input), replies)
             })
         });
@@ -163,7 +165,8 @@ impl Registry {
         match self.tasks.get(task) {
             Some(run) => run(batch),
             None => batch.answer(|_, _| {
-                Err(Failure::UnknownTask(self.tasks.keys().map(ToString::to_string).collect()))
+                let known = self.tasks.keys().map(ToString::to_string).collect();
+                Err(Box::new(Failure::UnknownTask(known)))
             }),
         }
     }

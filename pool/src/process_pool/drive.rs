@@ -41,6 +41,9 @@ use crate::Error;
 /// a worker needs to wake up, do a hundred tiny items and answer.
 const PATIENCE: Duration = Duration::from_micros(40);
 
+/// How old a request is before more workers than processors are put to work.
+const SLOW: Duration = Duration::from_millis(1);
+
 /// How long the engine looks at the sockets before it goes to sleep: an answer
 /// that comes within this time costs no wake-up.
 const SPIN: Duration = Duration::from_micros(40);
@@ -155,11 +158,13 @@ impl<'j> Drive<'j> {
 
     /// Hands out what can be, and waits until something has happened.
     pub(crate) fn step(&mut self) {
+        // The dispatcher sleeps here while there is nothing to do. But if
+        // handing out is what leaves nothing, because all of it has failed,
+        // then that is what has happened.
+        let sleeps = self.dispatcher && self.is_done();
         self.watch();
         self.hand_out();
-        let in_flight = self.hands.iter().any(|hand| hand.is_busy());
-        let waits = self.dispatcher && self.queue.is_empty();
-        if !in_flight && !waits {
+        if !sleeps && !self.hands.iter().any(Hand::is_busy) {
             return;
         }
         // With more workers at work than processors, looking takes one from them.
@@ -219,13 +224,17 @@ impl<'j> Drive<'j> {
 
     /// The worker that the next piece goes to.
     fn choose(&mut self, wanted: bool) -> Option<usize> {
-        let ahead = self.queue.front()?.ahead;
+        let Piece { ahead, automatic, .. } = *self.queue.front()?;
         let idle = |hand: &Hand<'_>| hand.stage == Stage::Ready && hand.flights.is_empty();
         if let Some(hand) = self.hands.iter().position(idle) {
             return Some(hand);
         }
         let starting = self.hands.iter().any(|hand| hand.stage != Stage::Ready);
-        if !starting && !wanted && self.enlist_another() {
+        // More workers than processors speed nothing up, unless they wait for
+        // something; if they do, their requests grow old.
+        let busy = self.hands.iter().filter(|hand| hand.is_busy()).count();
+        let enough = automatic && busy >= processors() && !self.is_slow();
+        if !starting && !wanted && !enough && self.enlist_another() {
             return self.hands.iter().position(idle);
         }
         // Each has something to do; the one that has least may have it waiting.
@@ -278,6 +287,12 @@ impl<'j> Drive<'j> {
         let job = Arc::clone(&flight.piece.job);
         self.queue.push_front(Piece { job, items: taken, ..flight.piece });
         true
+    }
+
+    /// Whether a request has been under way for longer than tiny items take.
+    fn is_slow(&self) -> bool {
+        let mut oldest = self.hands.iter().filter_map(|hand| hand.flights.front());
+        oldest.any(|flight| flight.posted.elapsed() >= SLOW)
     }
 
     /// Takes another place, if there is one.

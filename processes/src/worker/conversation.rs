@@ -214,20 +214,10 @@ impl Request<'_> {
     /// [`items`](Self::items) says how many there are.
     pub fn extend<In: Serialize>(&mut self, items: &[In], enough: usize) -> Result<usize, Error> {
         let frame = self.worker.next_frame();
-        let enough = enough.min(LIMIT);
-        let mut added = 0;
-        let failed = loop {
-            let Some(item) = items.get(added) else { return Ok(added) };
-            if let Err(e) = frame.push(false, |to| codec::append(item, to)) {
-                break e;
-            }
-            added += 1;
-            if frame.body() >= enough {
-                let fits = frame.body() <= LIMIT && frame.items() <= MOST_ITEMS;
-                return if fits || self.take_back()? { Ok(added) } else { Ok(added - 1) };
-            }
-        };
-        Err(unsendable(self.task, &failed))
+        let (added, failed) = frame.extend(items, enough);
+        let fits = frame.body() <= LIMIT && frame.items() <= MOST_ITEMS;
+        let added = if fits || self.take_back()? { added } else { added - 1 };
+        failed.map_or(Ok(added), |e| Err(unsendable(self.task, &e)))
     }
 
     #[cold]
@@ -293,11 +283,27 @@ impl Replies<'_> {
     /// cannot be decoded: what comes then, [`next`](Self::next) says. The same
     /// as calling that again and again, and faster.
     pub fn take_outputs<Out: DeserializeOwned>(&mut self, to: &mut Vec<Out>) {
-        // An item is taken off when it is decoded: a `Deserialize` may panic.
-        while let Some(reply) = self.items.peek_success() {
-            let Ok(output) = codec::decode(reply) else { return };
-            to.push(output);
-            self.items.next();
+        /// Takes off what has been decoded, also when a `Deserialize` panics.
+        struct Decoded<'r, 'a> {
+            items: &'r mut Items<'a>,
+            count: usize,
+        }
+        impl Drop for Decoded<'_, '_> {
+            fn drop(&mut self) {
+                self.items.advance(self.count);
+            }
+        }
+        while let Some((count, length, bytes)) = self.items.successes() {
+            to.reserve(count.min(1 << 16));
+            let mut decoded = Decoded { items: &mut self.items, count: 0 };
+            let mut rest = bytes;
+            while decoded.count < count {
+                let (reply, after) = rest.split_at(length);
+                let Ok(output) = codec::decode(reply) else { return };
+                to.push(output);
+                rest = after;
+                decoded.count += 1;
+            }
         }
     }
 
