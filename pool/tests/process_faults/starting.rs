@@ -57,7 +57,7 @@ fn fault_22_initializer_fails() {
         let file = directory.path().join("fails");
         let build =
             || ProcessPool::builder().workers(4).initializer(&PREPARE, file.clone()).build();
-        let failed = timed("22 initializer fails", build);
+        let failed = timed("22 `Initializer`, once", build);
         match failed.map(|_| ()) {
             Err(Error::Initializer { message }) => assert_eq!(message, "it was told to fail"),
             other => panic!("{other:?}"),
@@ -88,7 +88,10 @@ fn fault_22_initializer_fails_later() {
         assert!(matches!(died, Err(Error::Process { .. })), "{died:?}");
         for _ in 0..3 {
             let handle = pool.submit(&SQUARE, 2).expect("it is open");
-            let outcome = timed("22 initializer of a new worker fails", || handle.join());
+            let outcome =
+                timed("22 of a new worker: `Initializer`, then the pool recovers,", || {
+                    handle.join()
+                });
             assert!(matches!(outcome, Err(Error::Initializer { .. })), "{outcome:?}");
         }
         fs::remove_dir(&file).expect("it is there");
@@ -103,7 +106,7 @@ fn fault_23_worker_dies_before_it_is_ready() {
     fault_with(test, EARLY, || {
         let file = env::var(EARLY).expect("it is set");
         fs::write(&file, "").expect("a file");
-        let failed = timed("23 workers die before they are ready", || ProcessPool::new(4));
+        let failed = timed("23 `Spawn` with their last words", || ProcessPool::new(4));
         let check = |error: Error| match error {
             Error::Spawn(source) => {
                 let text = source.to_string();
@@ -119,7 +122,10 @@ fn fault_23_worker_dies_before_it_is_ready() {
         let outcomes = pool.map_each(&EXIT, &[1, 1, 1, 1], 1);
         assert!(outcomes.iter().all(Result::is_err));
         let handle = pool.submit(&SQUARE, 2).expect("it is open");
-        check(timed("23 no worker can be started", || handle.join()).expect_err("no worker"));
+        check(
+            timed("23 later: `Spawn` after three tries, then the pool recovers,", || handle.join())
+                .expect_err("no worker"),
+        );
         fs::remove_file(&file).expect("it is there");
         let outcome = pool.submit(&SQUARE, 2).expect("it is open").join();
         assert_eq!(outcome.expect("the pool has recovered"), 4);
@@ -132,7 +138,7 @@ fn fault_50_worker_of_another_build() {
     fault_with(test, COPY, || {
         let copy = env::var(COPY).expect("it is set");
         fs::copy("/proc/self/exe", &copy).expect("a copy");
-        let refused = timed("50 another build", || ProcessPool::new(1));
+        let refused = timed("50 `Spawn`, naming both builds", || ProcessPool::new(1));
         let Err(Error::Spawn(source)) = refused.map(|_| ()) else { panic!("it is refused") };
         let text = source.to_string();
         let text = text.split("; its last words").next().expect("what is before it");
