@@ -113,10 +113,15 @@ class Table(unittest.TestCase):
             "test fault_01_killed ... fault 1: WorkerDied(signal 9) in 0.4 ms",
             "ok",
             "fault 18b: Decode in 0.1 ms",
+            "fault 01: WorkerDied(signal 9) in 2.5 ms",
             "fault 01: WorkerDied(signal 9) in 0.4 ms",
+            "fault 18b: also late, in 10.0 ms",
             "the default 3: is none",
         ]
-        expected = {"1": "WorkerDied(signal 9) in 0.4 ms", "18b": "Decode in 0.1 ms"}
+        expected = {
+            "1": "WorkerDied(signal 9) (0.4 to 2.5 ms)",
+            "18b": "Decode (0.1 ms); also late (10.0 ms)",
+        }
         self.assertEqual(table.read_ours(lines), expected)
 
     def test_rows_have_a_cell_for_each_column(self) -> None:

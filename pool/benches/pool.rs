@@ -1,12 +1,12 @@
 //! The lecture's pool, three ways, beside a loop and Python's.
 
 use std::process::ExitCode;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use pool::cube::{CUBE, cube};
 use pool::{ProcessPool, RayonPool, ThreadPool, serial};
 use processes::Task;
-use report::suite::{Claim, Scale, Suite, Workload, repeat};
+use report::suite::{Claim, Routine, Scale, Suite, Workload, repeat, timed};
 use report::work::{busy, check_steps, steps};
 
 /// The lecture's `Pool(processes=4)`, for every pool, whatever the cores.
@@ -21,24 +21,29 @@ const ITEMS_OF_CHUNK: u64 = 1_000;
 /// `report::work::busy`, as other processes know it.
 const BUSY: Task<u64, u64> = Task::new("pool/busy", busy);
 
+/// An argument that comes back as it is.
+const ECHO: Task<Vec<u8>, Vec<u8>> = Task::new("pool/echo", |bytes| bytes);
+
 type Cubes = Vec<Option<u64>>;
 
 fn main() -> ExitCode {
-    processes::worker_entry(pool::cube::registry().with(&BUSY));
+    processes::worker_entry(pool::cube::registry().with(&BUSY).with(&ECHO));
     report::drive(suite)
 }
 
 fn suite(scale: Scale) -> Suite {
     Suite::new("pool")
         .workload(map_cube(scale))
+        .workload(create(scale))
         .workload(create_map_close())
         .workload(chunk(scale))
         .workload(item_cost(scale))
+        .workload(large(scale))
 }
 
 fn map_cube(scale: Scale) -> Workload<Cubes> {
     Workload::new("map_cube", "the cubes of n integers, on a pool of 4 that is there already")
-        .parameter("integers", scale.pick([100, 10_000], [100, 1_000, 10_000, 100_000]))
+        .parameter("integers", scale.pick([100, 10_000, 100_000], [100, 1_000, 10_000, 100_000]))
         .elements(|n| n)
         .expect(cubes)
         .expect_python(cubes_answer)
@@ -50,8 +55,8 @@ fn map_cube(scale: Scale) -> Workload<Cubes> {
                 .at_most(1.0)
                 .on_cores(2)
                 .predicted(
-                    "600 to 14,000, refuted on any machine: the loop needs a nanosecond a cube, \
-                     a message to another process some ten thousand",
+                    "100 to 2,000, refuted on any machine: the loop needs half a nanosecond a \
+                     cube, a message to another process and its answer some ten thousand",
                 ),
         )
         .claim(
@@ -80,6 +85,70 @@ fn map_cube(scale: Scale) -> Workload<Cubes> {
         })
         .python("python_serial")
         .python("python_pool")
+}
+
+fn create(scale: Scale) -> Workload<Cubes> {
+    Workload::new("create", "A pool of 4 is made, and maps n cubes: until its first result")
+        .parameter("integers", scale.pick([0, 100], [0, 100]))
+        .elements(|n| n)
+        .expect(cubes)
+        .expect_python(cubes_answer)
+        .note("closing the pool is not timed; at 0 nothing is mapped, and the pool is just made")
+        .note(
+            "ours return when all workers are ready; Python's returns before, so that what it \
+             takes to start them is in the column with a map only",
+        )
+        .model("thread_pool", |n| {
+            let items = integers(n);
+            lived(
+                threads,
+                move |pool: &ThreadPool| first(&items, || pool.map(&items, |&x| cube(x))),
+                drop,
+            )
+        })
+        .model("rayon", |n| {
+            let items = integers(n);
+            lived(
+                rayon,
+                move |pool: &RayonPool| first(&items, || pool.map(&items, |&x| cube(x))),
+                drop,
+            )
+        })
+        .model("process_pool", |n| {
+            let items = integers(n);
+            lived(
+                processes,
+                move |pool: &ProcessPool| first(&items, || pool.map(&CUBE, &items)),
+                drop,
+            )
+        })
+        .python("python_pool")
+        .python("python_spawn")
+}
+
+/// A pool that is made and used on the clock, and ended off it.
+fn lived<Pool: 'static, Out: 'static>(
+    make: impl Fn() -> Pool + 'static,
+    work: impl Fn(&Pool) -> Out + 'static,
+    end: impl Fn(Pool) + 'static,
+) -> Routine<Out> {
+    timed(move |iterations| {
+        let mut taken = Duration::ZERO;
+        let mut results = Vec::new();
+        for _ in 0..iterations {
+            let start = Instant::now();
+            let pool = make();
+            results.push(work(&pool));
+            taken += start.elapsed();
+            end(pool);
+        }
+        Ok((taken, results))
+    })
+}
+
+/// The first map of a pool, if there is anything to map.
+fn first(items: &[u64], map: impl FnOnce() -> Result<Cubes, pool::Error>) -> Cubes {
+    if items.is_empty() { Vec::new() } else { all(map()) }
 }
 
 fn create_map_close() -> Workload<Cubes> {
@@ -203,6 +272,43 @@ fn item_cost(scale: Scale) -> Workload<Vec<u64>> {
         })
         .python("python_serial")
         .python("python_pool")
+}
+
+fn large(scale: Scale) -> Workload<Vec<u8>> {
+    const MEBIBYTE: u64 = 1 << 20;
+    let sizes = scale.pick([MEBIBYTE, 16 * MEBIBYTE], [MEBIBYTE, 16 * MEBIBYTE, 64 * MEBIBYTE]);
+    Workload::new("large", "one argument of n bytes goes to a worker, and comes back")
+        .parameter("bytes", sizes)
+        .bytes(|n| n)
+        .expect(bytes)
+        .expect_python(|n| format!("{n} bytes, sum {}", sum(&bytes(n))))
+        .note("threads copy it once, because the result is a value of its own")
+        .model("serial", |n| {
+            let argument = [bytes(n)];
+            repeat(move || one(serial::map(&argument, Vec::clone)))
+        })
+        .model("thread_pool", |n| {
+            let (pool, argument) = (threads(), [bytes(n)]);
+            repeat(move || one(all(pool.map(&argument, Vec::clone))))
+        })
+        .model("process_pool", |n| {
+            let (pool, argument) = (processes(), [bytes(n)]);
+            repeat(move || one(all(pool.map(&ECHO, &argument))))
+        })
+        .python("python_pool")
+}
+
+/// Bytes that do not compress to nothing, nor repeat with a page.
+fn bytes(n: u64) -> Vec<u8> {
+    (0..n).map(|x| (x % 251) as u8).collect()
+}
+
+fn sum(bytes: &[u8]) -> u64 {
+    bytes.iter().map(|&byte| u64::from(byte)).sum()
+}
+
+fn one(mut results: Vec<Vec<u8>>) -> Vec<u8> {
+    results.pop().expect("a result for the argument")
 }
 
 fn integers(n: u64) -> Vec<u64> {

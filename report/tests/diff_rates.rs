@@ -129,6 +129,75 @@ fn placement_makes_no_false_alarms() {
     assert_eq!(failed, 0.0);
 }
 
+/// One side of a pair: each pass is a fresh process, whose rows differ by
+/// `placement`; what the machine's mood does to a pass is in both sides.
+fn side(label: &str, moods: &[f64], placement: f64, slower: f64, rng: &mut Rng) -> Set {
+    let normal = |rng: &mut Rng| (0..12).map(|_| rng.f64()).sum::<f64>() - 6.0;
+    let known = Estimate { point: 1.0, lower: 1.0, upper: 1.0 };
+    let benchmarks = (0..ROWS).map(|row| {
+        let factor = if row < PLANTED { slower } else { 1.0 };
+        let time = |mood: &f64| 100.0 * mood * factor * (placement * normal(rng)).exp();
+        Benchmark {
+            place: format!("suite/f/{row}"),
+            id: Id { group: "suite".into(), function: "f".into(), value: row.to_string() },
+            work: None,
+            sample: Sample {
+                iterations: vec![1.0; moods.len()],
+                times: moods.iter().map(time).collect(),
+            },
+            estimates: Estimates { mean: known, median: known, slope: None },
+            typical: Statistic::Median,
+            run: None,
+        }
+    });
+    let benchmarks = benchmarks.collect();
+    let passes = (1..=moods.len()).map(|pass| format!("a pair {pass}")).collect();
+    Set { label: label.into(), visits_are_runs: true, passes, benchmarks, ..Set::default() }
+}
+
+/// The rates of [`rates`] where both are measured in turn, in so many passes.
+fn paired_rates(passes: usize, placement: f64, repeats: usize) -> [f64; 3] {
+    let mut rng = Rng::with_seed(0xAB_BA);
+    let (mut alarms, mut found, mut failed) = (0, 0, 0);
+    for _ in 0..repeats {
+        // A machine that is up to half as slow again, whatever is measured.
+        let moods: Vec<f64> = (0..passes).map(|_| 1.0 + 0.5 * rng.f64()).collect();
+        let sides = [1.0, 1.0, 1.1].map(|slower| side("side", &moods, placement, slower, &mut rng));
+        let [before, same, slower] = sides;
+        let diff = |subject: &Set, fail_above: Option<f64>| {
+            let options = Options { fail_above, ..Options::default() };
+            compare(&[before.clone(), subject.clone()], &options).unwrap()
+        };
+        let changed = |verdict: Verdict| matches!(verdict, Verdict::Slower | Verdict::Faster);
+        let unchanged = diff(&same, None);
+        alarms += usize::from(unchanged.comparisons[0].rows.iter().any(|row| changed(row.verdict)));
+        failed += usize::from(diff(&same, Some(0.05)).outcome.exit_code() == 1);
+        let planted = |value: &str| value.parse::<usize>().unwrap() < PLANTED;
+        let compared = diff(&slower, None);
+        let rows = compared.comparisons[0].rows.iter().filter(|row| planted(&row.id.value));
+        found += rows.filter(|row| row.verdict == Verdict::Slower).count();
+    }
+    let share = |count: usize, of: usize| count as f64 / of as f64;
+    [share(alarms, repeats), share(found, PLANTED * repeats), share(failed, repeats)]
+}
+
+/// What runs apart cannot tell, passes in turn can: where fresh processes differ
+/// by 2 %, and the machine by half.
+#[test]
+fn passes_in_turn_find_what_runs_apart_cannot() {
+    for (placement, least) in [(0.005, 0.999), (0.01, 0.99), (0.02, 0.95)] {
+        let [alarms, found, failed] = paired_rates(8, placement, 1_000);
+        println!(
+            "8 passes, placement {placement}: false alarms {alarms:.3}, found {found:.3}, \
+             failed {failed:.3}"
+        );
+        // At a true rate of 5 %, more than 65 of 1,000 come once in fifty times.
+        assert!(alarms <= 0.065, "{alarms} false alarms");
+        assert!(found >= least, "found {found}");
+        assert!(failed <= 0.001, "failed {failed}");
+    }
+}
+
 #[test]
 #[ignore = "a table of rates, in some minutes"]
 fn table_of_rates() {

@@ -21,15 +21,26 @@ Cells = Mapping[str, Mapping[str, str]]
 
 def read_ours(lines: Iterable[str]) -> dict[str, str]:
     """Our column, from the output of the Rust tests."""
-    found: dict[str, list[str]] = {}
+    found: dict[str, dict[str, list[str]]] = {}
     for line in lines:
         if match := OURS.search(line):
             number = match[1].lstrip("0")
-            told = match[2].strip()
-            # A test that ran in two harnesses says it twice.
-            if told not in found.setdefault(number, []):
-                found[number].append(told)
-    return {number: "; ".join(told) for number, told in found.items()}
+            outcome, _, time = match[2].strip().rpartition(" in ")
+            times = found.setdefault(number, {}).setdefault(outcome, [])
+            times.append(time.removesuffix(" ms"))
+    return {
+        number: "; ".join(
+            f"{outcome.rstrip(',')} ({span(times)} ms)"
+            for outcome, times in told.items()
+        )
+        for number, told in found.items()
+    }
+
+
+def span(times: list[str]) -> str:
+    """One time, or the least and the most of several."""
+    ordered = sorted(set(times), key=float)
+    return " to ".join(dict.fromkeys((ordered[0], ordered[-1])))
 
 
 def markdown(cells: Cells, ours: Mapping[str, str]) -> str:

@@ -6,6 +6,7 @@ held and is the cheapest way that Python has; newer Pythons ask for it by name.
 
 import multiprocessing
 from collections.abc import Callable, Sequence
+from multiprocessing.pool import Pool
 
 from lecture.operation import Operation, Operations, busy, steps_for
 
@@ -76,6 +77,56 @@ def pool_create_map_close(items: int) -> Operation:
     return Operation(run, answer=cubes_answer)
 
 
+def created(method: str, items: int) -> Operation:
+    """A pool made for one map, if there is anything to map; ended off the clock."""
+    context = multiprocessing.get_context(method)
+    a = range(items)
+
+    def run() -> tuple[Pool, list[int]]:
+        pool = context.Pool(processes=WORKERS)
+        return pool, pool.map(fn, a) if items else []
+
+    def answer(made: tuple[Pool, list[int]]) -> str:
+        pool, cubes = made
+        pool.close()
+        pool.join()
+        return cubes_answer(cubes)
+
+    return Operation(run, answer=answer)
+
+
+def pool_create(items: int) -> Operation:
+    """By fork."""
+    return created("fork", items)
+
+
+def pool_create_spawn(items: int) -> Operation:
+    """By spawn: each worker is an interpreter of its own."""
+    return created("spawn", items)
+
+
+def echo(argument: bytes) -> bytes:
+    """What went to the worker comes back."""
+    return argument
+
+
+def pool_large(length: int) -> Operation:
+    """One argument of so many bytes, there and back."""
+    argument = bytes(range(251)) * (length // 251 + 1)
+    argument = argument[:length]
+    pool = FORK.Pool(processes=WORKERS)
+
+    def close() -> None:
+        pool.close()
+        pool.join()
+
+    return Operation(
+        lambda: pool.apply(echo, (argument,)),
+        answer=lambda came: f"{len(came)} bytes, sum {sum(came)}",
+        close=close,
+    )
+
+
 def pool_chunk(chunksize: int) -> Operation:
     """`Pool.map` of 1,000 integers with a chunk size of one's own."""
     return pooled(fn, range(ITEMS_OF_CHUNK), cubes_answer, chunksize)
@@ -105,8 +156,11 @@ def pool_busy(nanoseconds: int) -> Operation:
 OPERATIONS: Operations = {
     "map_cube/python_serial": serial_map,
     "map_cube/python_pool": pool_map,
+    "create/python_pool": pool_create,
+    "create/python_spawn": pool_create_spawn,
     "create_map_close/python_pool": pool_create_map_close,
     "chunk/python_pool": pool_chunk,
     "item_cost/python_serial": serial_busy,
     "item_cost/python_pool": pool_busy,
+    "large/python_pool": pool_large,
 }

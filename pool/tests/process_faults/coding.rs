@@ -1,5 +1,5 @@
-//! Values that cannot be sent, or not be understood: 11 to 18, 20 and 21; and 59, values
-//! that panic when they are dropped.
+//! Values that cannot be sent, or not be understood: 11 to 18, 20 and 21; and
+//! 59, values that panic when they are dropped.
 
 use std::time::Duration;
 
@@ -32,7 +32,7 @@ fn fault_11_argument_cannot_be_encoded() {
         let pool = pool_of(2);
         let good = pool.submit(&TAKE, Fickle(7)).expect("it is open");
         let bad = pool.submit(&TAKE, Fickle(1)).expect("it is open");
-        let error = timed("11 argument not encoded", || task_error(bad.join()));
+        let error = timed("11 `Encode` to its caller; pool goes on", || task_error(bad.join()));
         match error {
             TaskError::Encode { side: Side::Input, why, .. } => {
                 assert_eq!(why, "a one is not sent");
@@ -47,7 +47,7 @@ fn fault_11_argument_cannot_be_encoded() {
 fn fault_12_a_hundred_arguments_cannot_be_encoded() {
     fault("coding::fault_12_a_hundred_arguments_cannot_be_encoded", || {
         let pool = pool_of(2);
-        timed("12 a hundred not encoded, then good ones", || {
+        timed("12 100 `Encode`, the good ones done", || {
             let bad: Vec<_> = (0..100).map(|_| pool.submit(&TAKE, Fickle(1))).collect();
             let good: Vec<_> = (0..10).map(|n| pool.submit(&SQUARE, n)).collect();
             for handle in bad {
@@ -73,7 +73,7 @@ fn fault_13_argument_cannot_be_decoded() {
     fault("coding::fault_13_argument_cannot_be_decoded", || {
         let pool = pool_of(1);
         let before = pid(&pool);
-        let outcomes = timed("13 argument not decoded", || {
+        let outcomes = timed("13 `Decode`, same worker; pool goes on", || {
             pool.map_each(&TAKE, &[Fickle(0), Fickle(2), Fickle(3), Fickle(6)], 4)
         });
         assert_eq!(outcomes[0].as_ref().ok(), Some(&0));
@@ -94,7 +94,7 @@ fn fault_14_worker_dies_while_it_decodes() {
     fault("coding::fault_14_worker_dies_while_it_decodes", || {
         let pool = pool_of(1);
         let handle = pool.submit(&TAKE, Fickle(4)).expect("it is open");
-        let error = timed("14 death in decoding", || task_error(handle.join()));
+        let error = timed("14 `Died`; pool goes on", || task_error(handle.join()));
         assert!(matches!(error, TaskError::Died { exit: Exit::Exited(4), .. }), "{error:?}");
         assert_eq!(pool.map(&SQUARE, &[3]).expect("the pool works on"), [9]);
     });
@@ -106,7 +106,7 @@ fn fault_15_result_cannot_be_encoded() {
         let pool = pool_of(1);
         let before = pid(&pool);
         let handle = pool.submit(&GIVE, 1).expect("it is open");
-        let error = timed("15 result not encoded", || task_error(handle.join()));
+        let error = timed("15 `Encode`, same worker; pool goes on", || task_error(handle.join()));
         assert!(matches!(error, TaskError::Encode { side: Side::Output, .. }), "{error:?}");
         assert_eq!(pid(&pool), before, "the worker lives on");
     });
@@ -117,7 +117,7 @@ fn fault_16_worker_dies_while_it_encodes() {
     fault("coding::fault_16_worker_dies_while_it_encodes", || {
         let pool = pool_of(1);
         let handle = pool.submit(&GIVE, 5).expect("it is open");
-        let error = timed("16 death in encoding", || task_error(handle.join()));
+        let error = timed("16 `Died`; pool goes on", || task_error(handle.join()));
         assert!(matches!(error, TaskError::Died { exit: Exit::Exited(5), .. }), "{error:?}");
         assert_eq!(pool.map(&SQUARE, &[3]).expect("the pool works on"), [9]);
     });
@@ -129,7 +129,7 @@ fn fault_17_result_cannot_be_decoded() {
         let pool = pool_of(1);
         let before = pid(&pool);
         let handle = pool.submit(&GIVE, 2).expect("it is open");
-        let error = timed("17 result not decoded", || task_error(handle.join()));
+        let error = timed("17 `Decode`; pool goes on", || task_error(handle.join()));
         assert!(matches!(error, TaskError::Decode { side: Side::Output, .. }), "{error:?}");
         // One that panics in the dispatcher's thread, and in a map's caller.
         let panicked = pool.submit(&GIVE, 3).expect("it is open").join();
@@ -148,7 +148,9 @@ fn fault_18_error_cannot_be_sent() {
     fault("coding::fault_18_error_cannot_be_sent", || {
         let pool = pool_of(1);
         let handle = pool.submit(&REFUSE, 7).expect("it is open");
-        match timed("18 error not encoded", || task_error(handle.join())) {
+        match timed("18 `Unsendable` with the error's text; pool goes on", || {
+            task_error(handle.join())
+        }) {
             TaskError::Unsendable { task: "refuse", error, why } => {
                 assert_eq!(error, "connection 7 refused");
                 assert_eq!(why, "it holds a socket");
@@ -172,7 +174,7 @@ fn fault_20_large_argument_and_result() {
         let bytes = Bytes((0..64_u32 << 20).map(|n| (n % 251) as u8).collect());
         let slow = pool.submit(&SLEEP, Duration::from_millis(2_500)).expect("it is open");
         let echo = pool.submit(&ECHO, bytes.clone()).expect("it is open");
-        assert!(timed("20 64 MiB there and back", || echo.join()).expect("an echo") == bytes);
+        assert!(timed("20 equal bytes", || echo.join()).expect("an echo") == bytes);
         slow.join().expect("a worker that works is not killed");
     });
 }
@@ -182,7 +184,7 @@ fn fault_21_submitting_never_waits() {
     fault("coding::fault_21_submitting_never_waits", || {
         let pool = pool_of(1);
         let busy = pool.submit(&SLEEP, Duration::from_millis(300)).expect("it is open");
-        let handles: Vec<_> = timed("21 20,000 submitted while the worker is busy", || {
+        let handles: Vec<_> = timed("21 20,000 submitted to a busy worker", || {
             (0..20_000).map(|n| pool.submit(&SQUARE, n).expect("it is open")).collect()
         });
         assert!(!busy.is_finished(), "it was to be busy for longer");
@@ -204,7 +206,7 @@ fn fault_59_input_and_output_panic_when_they_are_dropped() {
             drop(pool.imap_unordered(&HANDLE, [Explosive, Explosive]));
         }
         let next = pool.submit(&SQUARE, 3).expect("it is open");
-        assert_eq!(timed("59 drops that panic, then a task", || next.join()).expect("it runs"), 9);
-        timed("59 drops that panic, then a shutdown", || pool.shutdown());
+        assert_eq!(timed("59 pool goes on", || next.join()).expect("it runs"), 9);
+        pool.shutdown();
     });
 }

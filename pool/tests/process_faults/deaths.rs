@@ -63,7 +63,7 @@ fn fault_01_worker_killed_in_the_middle_of_a_task() {
         let file = directory.path().join("pid");
         let handle = pool.submit(&WAIT, file.clone()).expect("it is open");
         let pid = pid_in(&file);
-        let outcome = timed("01 SIGKILL in a task", || {
+        let outcome = timed("01 `Died` by SIGKILL; pool goes on", || {
             kill_now(pid, Signal::SIGKILL);
             handle.join()
         });
@@ -88,15 +88,18 @@ fn fault_02_all_workers_killed_at_once() {
             let queued: Vec<_> =
                 (0..50).map(|n| pool.submit(&SQUARE, n).expect("it is open")).collect();
             let pids: Vec<u32> = files.iter().map(|file| pid_in(file)).collect();
-            timed(&format!("02 all of {workers} killed, 50 queued"), || {
-                pids.iter().for_each(|&pid| kill_now(pid, Signal::SIGKILL));
-                for handle in doomed {
-                    assert_eq!(death(handle.join()).0, Exit::Killed(9));
-                }
-                for (n, handle) in (0..).zip(queued) {
-                    assert_eq!(handle.join().expect("it had not begun"), n * n);
-                }
-            });
+            timed(
+                &format!("02 of {workers} killed, in flight: `Died` each, 50 queued: all done,"),
+                || {
+                    pids.iter().for_each(|&pid| kill_now(pid, Signal::SIGKILL));
+                    for handle in doomed {
+                        assert_eq!(death(handle.join()).0, Exit::Killed(9));
+                    }
+                    for (n, handle) in (0..).zip(queued) {
+                        assert_eq!(handle.join().expect("it had not begun"), n * n);
+                    }
+                },
+            );
         }
     });
 }
@@ -110,7 +113,7 @@ fn fault_03_idle_worker_killed() {
             kill_now(pid, Signal::SIGKILL);
             // At once: the death may be seen before, while or after it is sent.
             let handle = pool.submit(&PID, ()).expect("it is open");
-            let other = timed("03 idle worker killed", || handle.join()).expect("a pid");
+            let other = timed("03 done by another worker", || handle.join()).expect("a pid");
             assert_ne!(pid, other);
         }
     });
@@ -119,28 +122,29 @@ fn fault_03_idle_worker_killed() {
 #[test]
 fn fault_04_task_leaves_with_success() {
     fault("deaths::fault_04_task_leaves_with_success", || {
-        assert_eq!(dies(&EXIT, 0, "04 exit(0)").0, Exit::Exited(0));
+        assert_eq!(dies(&EXIT, 0, "04 `Died`, exited with 0; pool goes on").0, Exit::Exited(0));
     });
 }
 
 #[test]
 fn fault_05_task_leaves_with_a_code() {
     fault("deaths::fault_05_task_leaves_with_a_code", || {
-        assert_eq!(dies(&EXIT, 3, "05 exit(3)").0, Exit::Exited(3));
+        assert_eq!(dies(&EXIT, 3, "05 `Died`, exited with 3; pool goes on").0, Exit::Exited(3));
     });
 }
 
 #[test]
 fn fault_06_segmentation_fault() {
     fault("deaths::fault_06_segmentation_fault", || {
-        assert_eq!(dies(&SEGFAULT, (), "06 SIGSEGV").0, Exit::Killed(11));
+        assert_eq!(dies(&SEGFAULT, (), "06 `Died` by SIGSEGV; pool goes on").0, Exit::Killed(11));
     });
 }
 
 #[test]
 fn fault_07_stack_overflow() {
     fault("deaths::fault_07_stack_overflow", || {
-        let (exit, stderr) = dies(&OVERFLOW, 0, "07 stack overflow");
+        let (exit, stderr) =
+            dies(&OVERFLOW, 0, "07 `Died`, aborted, with its last words; pool goes on");
         assert!(matches!(exit, Exit::Killed(6 | 11)), "{exit}");
         assert!(stderr.contains("overflowed its stack"), "{stderr}");
     });
@@ -149,7 +153,7 @@ fn fault_07_stack_overflow() {
 #[test]
 fn fault_08_abort() {
     fault("deaths::fault_08_abort", || {
-        assert_eq!(dies(&ABORT, (), "08 abort").0, Exit::Killed(6));
+        assert_eq!(dies(&ABORT, (), "08 `Died`, aborted; pool goes on").0, Exit::Killed(6));
     });
 }
 
@@ -160,7 +164,9 @@ fn fault_09_task_panics() {
         let pid = || pool.submit(&PID, ()).expect("it is open").join().expect("a pid");
         let before = pid();
         let handle = pool.submit(&PANIC, 7).expect("it is open");
-        match timed("09 panic", || handle.join()) {
+        match timed("09 `Panicked` with message and place, same worker; pool goes on", || {
+            handle.join()
+        }) {
             Err(Error::Process { source, .. }) => match &*source {
                 processes::Error::Panicked { task: "panic", message, location, .. } => {
                     assert_eq!(message, "no 7 today");

@@ -112,7 +112,7 @@ impl Case {
         self.listen();
         self.said
             .lines()
-            .filter(|line| line.contains("latency"))
+            .filter(|line| line.contains("fault "))
             .for_each(|line| println!("{line}"));
     }
 
@@ -175,14 +175,20 @@ pub(crate) fn descriptors() -> usize {
 }
 
 /// Runs `work`, which must not take longer than the deadline, and prints how
-/// long it took.
+/// long it took. `what` is the fault's number and what came of it.
 pub(crate) fn timed<R>(what: &str, work: impl FnOnce() -> R) -> R {
     let started = Instant::now();
     let result = work();
     let took = started.elapsed();
-    println!("latency {what}: {took:.1?}");
+    print(what, took);
     assert!(took < DEADLINE, "{what} took {took:?}");
     result
+}
+
+/// Prints a line that `scripts/pool-faults` reads.
+pub(crate) fn print(what: &str, took: Duration) {
+    let (number, outcome) = what.split_once(' ').expect("a number and an outcome");
+    println!("fault {number}: {outcome} in {:.1} ms", 1e3 * took.as_secs_f64());
 }
 
 /// Whether a process exists and is no zombie.

@@ -10,7 +10,7 @@ use nix::sys::signal::Signal;
 use pool::{Error, ProcessPool};
 use processes::Worker;
 
-use crate::harness::{Case, descriptors, fault, inside, runs, signal_of, timed, until};
+use crate::harness::{Case, descriptors, fault, inside, print, runs, signal_of, timed, until};
 use crate::tasks::{NESTED, PID, SLEEP, SQUARE, WAIT};
 
 /// A parent in the middle of a map, ended by a signal: nothing of it is left
@@ -30,7 +30,13 @@ fn parent_ended_by(test: &str, signal: Signal, group: bool) {
     case.signal(signal, group);
     let status = case.wait();
     case.ends_clean(Duration::from_secs(2));
-    println!("latency {signal} to the parent, until all are gone: {:.1?}", sent.elapsed());
+    let number = match signal {
+        Signal::SIGINT => "39",
+        Signal::SIGTERM => "40",
+        _ => "40b",
+    };
+    let outcome = format!("{number} program ends ({signal}), nothing is left");
+    print(&outcome, sent.elapsed());
     // A shell calls this 128 and the signal's number: 130 for Ctrl-C.
     assert_eq!(signal_of(status), Some(signal as i32), "{status}");
 }
@@ -77,7 +83,7 @@ fn fault_41_pool_dropped_while_tasks_run() {
         until("the task", || file.exists());
         let waiting: Vec<_> =
             (0..9).map(|_| pool.submit(&SLEEP, Duration::from_secs(60))).collect();
-        timed("41 pool dropped while tasks run", || drop(pool));
+        timed("41 `Closed`; a dropped pool is reaped", || drop(pool));
         // `fault` looks whether they have been reaped.
         assert!(matches!(running.join(), Err(Error::Closed)));
         for handle in waiting {
@@ -92,7 +98,7 @@ fn fault_43_shut_down_twice_and_submit_afterwards() {
         let pool = ProcessPool::new(2).expect("workers start");
         let handles: Vec<_> =
             (0..20).map(|_| pool.submit(&SLEEP, Duration::from_millis(10))).collect();
-        timed("43 shutdown with 20 tasks of 10 ms", || pool.shutdown());
+        timed("43 second: ok; submit: `Closed`; 20 tasks of 10 ms waited for", || pool.shutdown());
         for handle in handles {
             let handle = handle.expect("it was open");
             assert!(handle.is_finished(), "shutdown waits for all");
@@ -121,7 +127,7 @@ fn fault_44_killed_with_a_pool_inside_a_task() {
             })
             .into();
         assert!(inner.iter().all(|&pid| runs(pid)));
-        timed("44 a pool inside a task, killed", || {
+        timed("44 workers and their workers gone", || {
             pool.kill();
             until("the workers' workers to go", || !inner.iter().any(|&pid| runs(pid)));
         });
@@ -135,7 +141,7 @@ fn fault_45_parent_closes_the_socket() {
         let mut worker = Worker::spawn().expect("a worker");
         let pid = worker.call(&PID, &()).expect("a pid");
         let socket = UnixStream::from(worker.as_fd().try_clone_to_owned().expect("a socket"));
-        timed("45 socket closed by the parent", || {
+        timed("45 worker leaves by itself", || {
             socket.shutdown(Shutdown::Both).expect("it is open");
             until("the worker to leave by itself", || !runs(pid));
         });
@@ -156,7 +162,7 @@ fn fault_49_descriptors_and_threads_are_stable() {
         // A joined thread is out of the list a moment later.
         let started = Instant::now();
         (0..200).for_each(|_| round());
-        println!("latency 49 200 pools started and ended: {:.1?}", started.elapsed());
+        print("49 200 pools, +0 files, +0 threads,", started.elapsed());
         assert_eq!(descriptors(), before);
         until("threads to end", || threads() <= 3 + 1);
     });

@@ -60,7 +60,7 @@ fn fault_22_initializer_fails() {
         let file = directory.path().join("fails");
         let build =
             || ProcessPool::builder().workers(4).initializer(&PREPARE, file.clone()).build();
-        let failed = timed("22 initializer fails", build);
+        let failed = timed("22 `Initializer`, once", build);
         match failed.map(|_| ()) {
             Err(Error::Initializer { message }) => assert_eq!(message, "it was told to fail"),
             other => panic!("{other:?}"),
@@ -91,7 +91,10 @@ fn fault_22_initializer_fails_later() {
         assert!(matches!(died, Err(Error::Process { .. })), "{died:?}");
         for _ in 0..3 {
             let handle = pool.submit(&SQUARE, 2).expect("it is open");
-            let outcome = timed("22 initializer of a new worker fails", || handle.join());
+            let outcome =
+                timed("22 of a new worker: `Initializer`, then the pool recovers,", || {
+                    handle.join()
+                });
             assert!(matches!(outcome, Err(Error::Initializer { .. })), "{outcome:?}");
         }
         fs::remove_dir(&file).expect("it is there");
@@ -106,7 +109,7 @@ fn fault_23_worker_dies_before_it_is_ready() {
     fault_with(test, EARLY, || {
         let file = env::var(EARLY).expect("it is set");
         fs::write(&file, "").expect("a file");
-        let failed = timed("23 workers die before they are ready", || ProcessPool::new(4));
+        let failed = timed("23 `Spawn` with their last words", || ProcessPool::new(4));
         let check = |error: Error| match error {
             Error::Spawn(source) => {
                 let text = source.to_string();
@@ -122,7 +125,10 @@ fn fault_23_worker_dies_before_it_is_ready() {
         let outcomes = pool.map_each(&EXIT, &[1, 1, 1, 1], 1);
         assert!(outcomes.iter().all(Result::is_err));
         let handle = pool.submit(&SQUARE, 2).expect("it is open");
-        check(timed("23 no worker can be started", || handle.join()).expect_err("no worker"));
+        check(
+            timed("23 later: `Spawn` after three tries, then the pool recovers,", || handle.join())
+                .expect_err("no worker"),
+        );
         fs::remove_file(&file).expect("it is there");
         let outcome = pool.submit(&SQUARE, 2).expect("it is open").join();
         assert_eq!(outcome.expect("the pool has recovered"), 4);
@@ -137,7 +143,7 @@ fn fault_23_two_callers_and_no_worker_can_be_started() {
         let file = env::var(EARLY).expect("it is set");
         fs::write(&file, "").expect("a file");
         assert!(pool.map(&EXIT, &[1]).is_err());
-        timed("23 two callers, no worker can be started", || {
+        timed("23 later, two callers: `Spawn` for each", || {
             thread::scope(|scope| {
                 for _ in 0..2 {
                     scope.spawn(|| {
@@ -163,7 +169,9 @@ fn fault_36_stopped_in_the_initializer() {
             .workers(1)
             .initializer(&PREPARE, file)
             .time_to_live(Duration::from_millis(200));
-        match timed("36 stopped in the initializer", || build.build()).map(|_| ()) {
+        match timed("36 stopped in the initializer: `Initializer` after 200 ms", || build.build())
+            .map(|_| ())
+        {
             Err(Error::Initializer { message }) => {
                 assert!(message.contains("no sign of life"), "{message}");
             }
@@ -212,7 +220,7 @@ fn fault_50_worker_of_another_build() {
     fault_with(test, COPY, || {
         let copy = env::var(COPY).expect("it is set");
         fs::copy("/proc/self/exe", &copy).expect("a copy");
-        let refused = timed("50 another build", || ProcessPool::new(1));
+        let refused = timed("50 `Spawn`, naming both builds", || ProcessPool::new(1));
         let Err(Error::Spawn(source)) = refused.map(|_| ()) else { panic!("it is refused") };
         let text = source.to_string();
         let text = text.split("; its last words").next().expect("what is before it");

@@ -33,10 +33,13 @@ fn fault_34_cancelled_while_it_waits_runs_or_is_over() {
         assert!(matches!(waiting.join(), Err(Error::Cancelled)));
         assert!(!running.cancel(), "what runs is killed only if that is asked for");
         assert!(!running.is_finished() && runs(pid));
-        let cancelled = timed("34 a running task killed", || {
-            assert!(running.kill());
-            running.join()
-        });
+        let cancelled = timed(
+            "34 queued: `Cancelled`; finished: stays; running: goes on, or `Cancelled` by kill",
+            || {
+                assert!(running.kill());
+                running.join()
+            },
+        );
         assert!(matches!(cancelled, Err(Error::Cancelled)), "{cancelled:?}");
         until("its end", || !runs(pid));
         let over = pool.submit(&SQUARE, 3).expect("it is open");
@@ -59,7 +62,10 @@ fn fault_36_stopped_worker() {
         let long = pool.submit(&SLEEP, 3 * limit).expect("it is open");
         let pid = pid_in(&file);
         kill(Pid::from_raw(pid.cast_signed()), Signal::SIGSTOP).expect("it is there");
-        let outcome = timed("36 SIGSTOP, time to live 400 ms", || handle.join());
+        let outcome =
+            timed("36 `Unresponsive` with a time to live of 400 ms; pool goes on", || {
+                handle.join()
+            });
         match outcome {
             Err(Error::Process { source, .. }) => {
                 assert!(matches!(*source, TaskError::Unresponsive { .. }), "{source:?}");
@@ -72,7 +78,7 @@ fn fault_36_stopped_worker() {
         let idle = pool.submit(&PID, ()).expect("it is open").join().expect("a pid");
         kill(Pid::from_raw(idle.cast_signed()), Signal::SIGSTOP).expect("it is there");
         let handles: Vec<_> = (0..4).map(|n| pool.submit(&SQUARE, n)).collect();
-        timed("36 SIGSTOP of an idle worker", || {
+        timed("36 of an idle worker: done by another", || {
             for (n, handle) in (0..).zip(handles) {
                 assert_eq!(handle.expect("it is open").join().expect("it had not begun"), n * n);
             }
@@ -87,14 +93,17 @@ fn fault_37_task_over_its_deadline() {
         let pool = ProcessPool::builder().workers(2).deadline(limit).build();
         let pool = pool.expect("workers start");
         let handle = pool.submit(&SLEEP, Duration::from_secs(60)).expect("it is open");
-        let outcome = timed("37 deadline 200 ms", || handle.join());
+        let outcome =
+            timed("37 `Timeout` with a deadline of 200 ms; pool goes on", || handle.join());
         assert!(matches!(outcome, Err(Error::Timeout { item: 0, .. })), "{outcome:?}");
         // In a map it costs the item, and nothing else.
         let mut naps = vec![Duration::from_millis(1); 40];
         naps[7] = Duration::from_secs(60);
         naps[23] = Duration::from_secs(60);
         for chunk in [1, 7, 40] {
-            let outcomes = timed("37 deadline in a map", || pool.map_each(&SLEEP, &naps, chunk));
+            let outcomes = timed("37 in a map: `Timeout`, its neighbours done,", || {
+                pool.map_each(&SLEEP, &naps, chunk)
+            });
             for (item, outcome) in outcomes.iter().enumerate() {
                 match outcome {
                     Err(Error::Timeout { item: at, .. }) => {
@@ -120,8 +129,9 @@ fn fault_38_a_wait_that_ends_loses_nothing() {
         let pool = ProcessPool::new(1).expect("a worker");
         let nap = pool.submit(&SLEEP, Duration::from_millis(200)).expect("it is open");
         let squared = pool.submit(&SQUARE, 12).expect("it is open");
-        let waited =
-            timed("38 a wait of 20 ms", || squared.join_timeout(Duration::from_millis(20)));
+        let waited = timed("38 the handle comes back, and has the value later,", || {
+            squared.join_timeout(Duration::from_millis(20))
+        });
         let squared = waited.expect_err("the worker sleeps");
         nap.join_timeout(Duration::MAX).expect("no limit").expect("it ends");
         assert_eq!(squared.join().expect("it was not lost"), 144);
@@ -137,7 +147,7 @@ fn a_task_does_not_wait_for_the_end_of_a_long_map() {
             let map = scope.spawn(|| pool.map(&SLEEP, &items));
             thread::sleep(Duration::from_millis(100));
             let task = pool.submit(&SQUARE, 3).expect("it is open");
-            assert_eq!(timed("a task beside a map of 2 s", || task.join()).expect("it runs"), 9);
+            assert_eq!(task.join().expect("it runs"), 9);
             assert_eq!(pool.map(&SQUARE, &[1, 2]).expect("it runs"), [1, 4]);
             assert!(!map.is_finished(), "they have waited for it");
             assert_eq!(map.join().expect("no panic").expect("it runs").len(), 400);
