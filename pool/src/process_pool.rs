@@ -37,7 +37,10 @@ use map::Map;
 /// their sockets and waits for all of them at once. What was
 /// [submitted](Self::submit) is driven in the same way by one thread of the
 /// pool, which starts with the first task. A map takes what workers are free,
-/// at least one, and whoever waits for a worker gets one after a request.
+/// at least one; whoever waits for one gets it as soon as somebody's worker has
+/// done the items that it had claimed, a sixteenth of what it was given at most.
+/// (With a chunk size of your own: as soon as it has done its chunk.) Shares are
+/// not evened out beyond that: who came first keeps the other workers.
 ///
 /// A worker that dies costs the item that it was at, and those that it had done
 /// and not answered, which is at most a millisecond's work; what it had not
@@ -126,8 +129,14 @@ impl ProcessPool {
     /// costs about one message there and back.
     ///
     /// # Errors
-    /// [`Error::Process`] for the first item in order that failed. All other
-    /// items are done all the same, and the pool lives on.
+    /// That of the first item in order that failed; all other items are done all
+    /// the same, and the pool lives on. [`Error::Process`] says what went wrong
+    /// in or with a worker, [`Error::Timeout`] that an item was over the
+    /// deadline, [`Error::Panicked`] that its `Serialize` or `Deserialize`
+    /// panicked in this process. Items that nobody could do, because no worker
+    /// could be started in the place of those that had died, are
+    /// [`Error::Spawn`] or [`Error::Initializer`]; all are [`Error::Closed`]
+    /// after a shutdown.
     pub fn map<In, Out>(&self, task: &Task<In, Out>, items: &[In]) -> Result<Vec<Out>, Error>
     where
         In: Serialize + Sync,
@@ -199,7 +208,9 @@ impl ProcessPool {
     }
 
     /// Takes no more work, waits for all that was submitted and for all maps,
-    /// and lets the workers go. A second shutdown does nothing.
+    /// and lets the workers go. A second shutdown waits for the same. A task that
+    /// never returns is waited for; [`kill`](Self::kill) from another thread ends
+    /// that wait, too.
     ///
     /// To map afterwards is [`Error::Closed`] for every item.
     pub fn shutdown(&self) {

@@ -71,7 +71,9 @@ impl ProcessPoolBuilder {
     /// Runs a task with this input in every worker before it gets work, also
     /// in those that take the place of others later. If it fails, panics or
     /// dies there is no pool; or, later, the work that the worker was started
-    /// for fails. It is not tried again by itself.
+    /// for fails. It is not tried again by itself. One that never returns is
+    /// waited for: the [deadline](Self::deadline) is for tasks, but one that
+    /// stops its process is over its [time to live](Self::time_to_live), too.
     pub fn initializer<In, E>(mut self, task: &Task<In, Result<(), E>>, input: In) -> Self
     where
         In: Serialize + Send + Sync + 'static,
@@ -101,11 +103,11 @@ impl ProcessPoolBuilder {
         self
     }
 
-    /// How long a worker that has work may go without a sign of life, as one
-    /// does that was stopped (SIGSTOP) or whose machine is out of breath. It is
-    /// killed then, and its item fails. A worker that merely works long gives
-    /// signs of life meanwhile, four times in this time (in milliseconds, at
-    /// least one).
+    /// How long a worker that has work, or is at its initializer, may go without
+    /// a sign of life, as one does that was stopped (SIGSTOP) or whose machine is
+    /// out of breath. It is killed then, and its item fails. A worker that merely
+    /// works long gives signs of life meanwhile, four times in this time (in
+    /// milliseconds, at least one).
     pub fn time_to_live(mut self, limit: Duration) -> Self {
         self.time_to_live = Some(limit.max(Duration::from_millis(4)));
         self
