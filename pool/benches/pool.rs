@@ -8,6 +8,7 @@ use pool::{ProcessPool, RayonPool, ThreadPool, serial};
 use processes::Task;
 use report::suite::{Claim, Routine, Scale, Suite, Workload, repeat, timed};
 use report::work::{busy, check_steps, steps};
+use serde_bytes::ByteBuf;
 
 /// The lecture's `Pool(processes=4)`, for every pool, whatever the cores.
 const WORKERS: usize = 4;
@@ -22,12 +23,15 @@ const ITEMS_OF_CHUNK: u64 = 1_000;
 const BUSY: Task<u64, u64> = Task::new("pool/busy", busy);
 
 /// An argument that comes back as it is.
-const ECHO: Task<Vec<u8>, Vec<u8>> = Task::new("pool/echo", |bytes| bytes);
+const ECHO: Task<ByteBuf, ByteBuf> = Task::new("pool/echo", |bytes| bytes);
+
+/// The same, as a sequence of numbers.
+const ECHO_NUMBERS: Task<Vec<u8>, Vec<u8>> = Task::new("pool/echo_numbers", |bytes| bytes);
 
 type Cubes = Vec<Option<u64>>;
 
 fn main() -> ExitCode {
-    processes::worker_entry(pool::cube::registry().with(&BUSY).with(&ECHO));
+    processes::worker_entry(pool::cube::registry().with(&BUSY).with(&ECHO).with(&ECHO_NUMBERS));
     report::drive(suite)
 }
 
@@ -283,6 +287,10 @@ fn large(scale: Scale) -> Workload<Vec<u8>> {
         .expect(bytes)
         .expect_python(|n| format!("{n} bytes, sum {}", sum(&bytes(n))))
         .note("threads copy it once, because the result is a value of its own")
+        .note(
+            "process_pool sends serde_bytes' ByteBuf, one piece; by_number sends a Vec<u8>, \
+             which serde hands over byte after byte",
+        )
         .model("serial", |n| {
             let argument = [bytes(n)];
             repeat(move || one(serial::map(&argument, Vec::clone)))
@@ -292,8 +300,15 @@ fn large(scale: Scale) -> Workload<Vec<u8>> {
             repeat(move || one(all(pool.map(&argument, Vec::clone))))
         })
         .model("process_pool", |n| {
+            let (pool, argument) = (processes(), [ByteBuf::from(bytes(n))]);
+            repeat(move || {
+                let mut results = all(pool.map(&ECHO, &argument));
+                results.pop().expect("a result for the argument").into_vec()
+            })
+        })
+        .model("process_pool_by_number", |n| {
             let (pool, argument) = (processes(), [bytes(n)]);
-            repeat(move || one(all(pool.map(&ECHO, &argument))))
+            repeat(move || one(all(pool.map(&ECHO_NUMBERS, &argument))))
         })
         .python("python_pool")
 }
