@@ -59,7 +59,7 @@ pub enum Error {
     /// The item was given to another process and came to nothing there: its
     /// function panicked, or the process died, or the item or its result could
     /// not be sent.
-    #[error("item {item} has no result")]
+    #[error("item {item} has no result: {source}")]
     Process {
         /// The item.
         item: usize,
