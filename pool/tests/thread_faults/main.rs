@@ -2,82 +2,22 @@
 //!
 //! The numbers are those of the fault table in the README. Each fault runs in
 //! a process of its own, this test program started again, which must end by
-//! itself within [`DEADLINE`]; what it took is printed.
+//! itself within [`harness::DEADLINE`]; what it took is printed.
+
+mod harness;
 
 use std::cell::RefCell;
 use std::collections::HashSet;
 use std::convert::Infallible;
-use std::io::Read;
 use std::panic::panic_any;
-use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Barrier, mpsc};
-use std::time::{Duration, Instant};
-use std::{env, fs, thread};
+use std::time::Duration;
+use std::{env, thread};
 
 use pool::{Error, ThreadPool};
 
-const DEADLINE: Duration = Duration::from_secs(10);
-
-/// Tells the child which fault it is to run.
-const CHILD: &str = "POOL_FAULT";
-
-/// Runs the body of the test `name` in a process of its own, under the deadline.
-fn fault(name: &str, body: impl FnOnce()) {
-    if env::var(CHILD).is_ok_and(|child| child == name) {
-        return body();
-    }
-    let start = Instant::now();
-    let mut child = Command::new("/proc/self/exe")
-        .args(["--exact", name, "--nocapture"])
-        .env(CHILD, name)
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("this program starts again");
-    let mut errors = child.stderr.take().expect("it is piped");
-    let reader = thread::spawn(move || {
-        let mut text = String::new();
-        errors.read_to_string(&mut text).map(|_| text)
-    });
-    let status = loop {
-        if let Some(status) = child.try_wait().expect("it is our child") {
-            break Some(status);
-        }
-        if start.elapsed() > DEADLINE {
-            child.kill().expect("it is our child");
-            child.wait().expect("it is our child");
-            break None;
-        }
-        thread::sleep(Duration::from_millis(1));
-    };
-    let took = start.elapsed();
-    let errors = reader.join().expect("it only reads").unwrap_or_default();
-    match status {
-        None => panic!("{name} hangs\n{errors}"),
-        Some(status) => assert!(status.success(), "{name}: {status}\n{errors}"),
-    }
-    println!("{name}: {took:?}");
-}
-
-fn pool(workers: usize) -> ThreadPool {
-    ThreadPool::new(workers).expect("threads start")
-}
-
-/// How many threads of this process have a name that begins so.
-fn threads_named(name: &str) -> usize {
-    let tasks = fs::read_dir("/proc/self/task").expect("Linux");
-    // A thread may end while the list is read.
-    let names = tasks.filter_map(|task| fs::read_to_string(task.ok()?.path().join("comm")).ok());
-    names.filter(|other| other.starts_with(name)).count()
-}
-
-/// The kernel takes a thread out of its list a moment after it was joined.
-fn no_thread_is_left(name: &str) {
-    while threads_named(name) > 0 {
-        thread::yield_now();
-    }
-}
+use harness::{CHILD, fault, no_thread_is_left, pool, threads_named};
 
 #[test]
 fn fault_41_a_scope_ends_without_shutdown() {
@@ -164,7 +104,7 @@ fn fault_53_a_panic_beside_one_that_runs() {
                         assert_eq!(item, Some(side));
                         assert_eq!(message, format!("side {side} fails"));
                         let location = location.expect("the hook is ours");
-                        assert!(location.contains("thread_faults.rs:"), "{location}");
+                        assert!(location.contains(file!()), "{location}");
                     }
                     Err(other) => panic!("{other:?}"),
                 }
@@ -472,7 +412,7 @@ fn fault_60_a_pool_is_used_while_a_thread_ends() {
 fn every_fault_has_a_name_of_its_own() {
     // `fault` starts a test by its name: a wrong one would run no test at all,
     // and succeed.
-    let source = include_str!("thread_faults.rs");
+    let source = include_str!("main.rs");
     let tests: HashSet<&str> = source
         .lines()
         .filter_map(|line| line.strip_prefix("fn fault_")?.split_once('('))
