@@ -56,7 +56,7 @@ impl Drive<'_> {
         }
         self.failed = Some(error);
         let Hand { place, .. } = self.hands.swap_remove(hand);
-        self.crew.give_back(place);
+        self.crew.give_back(&self.party, place);
     }
 
     pub(super) fn greeted(&mut self, at: usize) -> bool {
@@ -137,7 +137,7 @@ impl Drive<'_> {
     fn replace(&mut self, at: usize) {
         if self.queue.is_empty() || self.crew.is_killed() {
             let Hand { place, .. } = self.hands.swap_remove(at);
-            self.crew.give_back(place);
+            self.crew.give_back(&self.party, place);
         } else {
             self.start(at);
         }
