@@ -427,7 +427,7 @@ impl Worker {
         let exit = self.child.wait().map_or(Exit::Unknown, Exit::from);
         self.exit = Some(exit);
         if let Some(words) = &self.last_words {
-            words.forward();
+            words.finish();
         }
         exit
     }
