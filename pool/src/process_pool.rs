@@ -225,7 +225,7 @@ impl ProcessPool {
 
     /// Takes no more work, and kills the workers with all that their tasks
     /// have started, in the middle of whatever they do; they have been reaped
-    /// when this returns. What was under way is [`Error::Closed`].
+    /// when this returns. What was under way or waited is [`Error::Closed`].
     pub fn kill(&self) {
         self.core.dispatch.close();
         self.core.crew.kill();

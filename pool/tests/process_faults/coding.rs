@@ -137,7 +137,7 @@ fn fault_17_result_cannot_be_decoded() {
         let outcomes = pool.map_each(&GIVE, &[0, 3, 2, 6], 4);
         assert_eq!(outcomes[0].as_ref().ok(), Some(&Fickle(0)));
         assert!(matches!(outcomes[1], Err(Error::Panicked { item: Some(1), .. })));
-        assert!(matches!(&outcomes[2], Err(Error::Process { item: 2, .. })));
+        assert!(matches!(&outcomes[2], Err(Error::Process { item: Some(2), .. })));
         assert_eq!(outcomes[3].as_ref().ok(), Some(&Fickle(6)));
         assert_eq!(pid(&pool), before, "the worker lives on, and so does the dispatcher");
     });

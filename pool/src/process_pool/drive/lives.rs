@@ -194,10 +194,10 @@ impl Drive<'_> {
         // A killed worker stands still only when it is reaped: before that, it
         // could begin what is about to be given to another.
         let error = match cause {
-            Cause::Gone(gone) => Error::of_task(0, worker.bury(task, gone)),
+            Cause::Gone(gone) => Error::of_task(task, worker.bury(task, gone)),
             Cause::Deadline(limit) => {
                 worker.kill();
-                Error::Timeout { item: 0, limit }
+                Error::Timeout { item: None, task, limit }
             }
         };
         // What it said last is still there to be read.

@@ -118,7 +118,7 @@ impl Drive<'_> {
                 }
                 (encoded.items, encoded.failed)
             }
-            Err(e) => (0, Some(Error::of_task(piece.items.start, e))),
+            Err(e) => (0, Some(Error::of_task(piece.job.task(), e).of(piece.items.start))),
         };
         let sent = piece.items.start..piece.items.start + items;
         piece.items.start = sent.end;
