@@ -8,6 +8,8 @@ use proptest::prelude::*;
 
 use super::*;
 
+mod hostile;
+
 /// Receives all that arrives when these bytes are sent in pieces: the frames,
 /// and the most memory that the receiver held.
 fn received(bytes: &[u8], cuts: &[usize]) -> (io::Result<Vec<Vec<u8>>>, usize) {
