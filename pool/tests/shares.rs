@@ -1,7 +1,9 @@
 //! Who gets how many workers of a process pool, when several want them.
 
 use std::ops::Range;
+use std::process;
 use std::sync::Mutex;
+use std::sync::mpsc::channel;
 use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -16,10 +18,13 @@ const NAP: Task<u64, u64> = Task::new("nap", |milliseconds| {
     began
 });
 
+/// Ends its worker.
+const LEAVE: Task<u64, u64> = Task::new("leave", |_| process::exit(3));
+
 /// Workers start here; see `processes::test_worker_entry`.
 #[test]
 fn worker_entry() {
-    processes::test_worker_entry("worker_entry", Registry::new().with(&NAP));
+    processes::test_worker_entry("worker_entry", Registry::new().with(&NAP).with(&LEAVE));
 }
 
 fn pool_of(workers: usize) -> ProcessPool {
@@ -157,4 +162,48 @@ fn who_has_no_worker_gets_one_when_the_first_has_done_what_it_is_at() {
         println!("{before} items of the long map began before, of 6");
         assert!(before <= 3, "{before}");
     });
+}
+
+#[test]
+fn whoever_comes_and_goes_nobody_is_forgotten() {
+    let _turn = TURN.lock();
+    // More at a time than workers; and some lose theirs.
+    for workers in [1, 3, 4] {
+        let (tell, told) = channel();
+        thread::spawn(move || {
+            let pool = pool_of(workers);
+            thread::scope(|scope| {
+                for caller in 1..=8_u64 {
+                    let pool = &pool;
+                    scope.spawn(move || come_and_go(pool, caller));
+                }
+            });
+            pool.shutdown();
+            tell.send(()).expect("the test waits");
+        });
+        told.recv_timeout(Duration::from_secs(30)).expect("all of them end, and well");
+    }
+}
+
+/// Maps and submits a little of everything.
+fn come_and_go(pool: &ProcessPool, seed: u64) {
+    let mut random = seed;
+    for _ in 0..40 {
+        // Marsaglia's xorshift.
+        random ^= random << 13;
+        random ^= random >> 7;
+        random ^= random << 17;
+        let items = vec![random >> 8 & 1; (random >> 16 & 15) as usize];
+        match random & 7 {
+            0..3 => assert_eq!(pool.map(&NAP, &items).expect("they run").len(), items.len()),
+            3 | 4 => assert!(pool.map_each(&NAP, &items, 2).iter().all(Result::is_ok)),
+            5 | 6 => {
+                let tasks: Vec<_> = items.iter().map(|nap| pool.submit(&NAP, *nap)).collect();
+                for task in tasks {
+                    task.expect("it is open").join().expect("it runs");
+                }
+            }
+            _ => assert!(pool.map(&LEAVE, &[0]).is_err()),
+        }
+    }
 }
