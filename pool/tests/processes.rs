@@ -306,16 +306,17 @@ fn the_work_is_shared_among_the_workers() {
 
 #[test]
 fn what_was_submitted_is_called_by_its_name_and_is_no_item() {
-    worker_entry();
-    let pool = ProcessPool::builder().workers(1).deadline(Duration::from_millis(200));
-    let pool = pool.build().expect("a worker");
+    let pool = pool_of(1);
+    // Only one for it: a panic may take longer, if a backtrace is asked for.
+    let hasty = ProcessPool::builder().workers(1).deadline(Duration::from_millis(200));
+    let hasty = hasty.build().expect("a worker");
     let directory = tempfile::tempdir().expect("a temporary directory");
     let file = directory.path().join("pid");
     let picky = |number| pool.submit(&SEND, Picky(number)).expect("open").join();
     let errors = [
         (pool.submit(&LEAVE, 3).expect("open").join().map(|()| 0), "task leave has no result: "),
         (pool.submit(&PANIC, 10).expect("open").join(), "task panic has no result: "),
-        (pool.submit(&WAIT, Some(file)).expect("open").join(), "task wait was not done after "),
+        (hasty.submit(&WAIT, Some(file)).expect("open").join(), "task wait was not done after "),
         (picky(7), "task send has no result: "),
         (picky(13), "task send panicked: thirteen is bad luck, at "),
     ];
