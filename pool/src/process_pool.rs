@@ -43,8 +43,8 @@ use map::Map;
 ///
 /// In the same way the workers are shared alike among maps, and what was
 /// submitted: of `w` workers each of `k` that are at it at the same time comes to
-/// about `w / k`, at least to one, and those that can do with fewer leave them to
-/// the others.
+/// about `w / k`, or to one in turn if there are fewer workers than that, and those
+/// that can do with fewer leave them to the others.
 ///
 /// A worker that dies costs the item that it was at, and those that it had done
 /// and not answered, which is at most a millisecond's work; what it had not

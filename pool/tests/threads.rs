@@ -110,15 +110,20 @@ fn items_run_with_the_whole_affinity() {
     let allowed = || sched_getaffinity(Pid::from_raw(0)).expect("Linux");
     let whole = allowed();
     let pool = ThreadPool::new(3).expect("threads start");
+    let mut threads = HashSet::new();
     for _ in 0..20 {
         // Longer than an idle thread looks for work, so it sleeps.
         thread::sleep(Duration::from_millis(2));
         let seen = pool.map_chunked(&[(); 40], 1, |()| {
             thread::sleep(Duration::from_micros(50));
-            allowed()
+            (thread::current().id(), allowed())
         });
-        assert!(seen.expect("no panic").iter().all(|seen| *seen == whole));
+        for (thread, seen) in seen.expect("no panic") {
+            assert_eq!(seen, whole);
+            threads.insert(thread);
+        }
     }
+    assert!(threads.len() > 1, "nobody was woken to help");
 }
 
 #[test]

@@ -149,7 +149,8 @@ impl Crew {
         let mut state = self.state();
         state.parties.is_sated(party.number);
         state.waiting.push_back(party.number);
-        if state.idle.is_empty() {
+        // What is free may be meant for those who wait already.
+        if state.idle.len() < state.waiting.len() {
             state.parties.ring_holders(1, party.number);
         }
         while !state.killed
@@ -174,9 +175,15 @@ impl Crew {
         let place = if may { state.idle.pop() } else { None };
         if place.is_some() {
             state.parties.has_taken(party.number);
-        } else if state.parties.is_hungry(party.number) && state.idle.is_empty() {
-            // Who has one only, and that at work, keeps it.
-            state.parties.ring_holders(2, party.number);
+        } else if state.parties.is_hungry(party.number) {
+            if state.idle.is_empty() {
+                // Who has one only, and that at work, keeps it.
+                state.parties.ring_holders(2, party.number);
+            } else {
+                // Somebody else may have what is free, and may have been told
+                // so when it could not.
+                self.pass_on(&mut state);
+            }
         }
         place
     }

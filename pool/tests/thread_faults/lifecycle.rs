@@ -21,7 +21,8 @@ fn fault_41_a_scope_ends_without_shutdown() {
                 let (began, ran) = (Arc::clone(&began), Arc::<AtomicUsize>::clone(&ran));
                 let task = move || {
                     began.wait();
-                    thread::sleep(Duration::from_millis(50));
+                    // Longer than it takes to drop the pool, on a busy machine too.
+                    thread::sleep(Duration::from_millis(400));
                     ran.fetch_add(1, Ordering::Relaxed);
                 };
                 drop(pool.submit(task).expect("the pool is open"));
@@ -85,7 +86,8 @@ fn fault_56_a_pool_is_dropped_while_tasks_run() {
                 let meet = Arc::clone(&meet);
                 pool.submit(move || {
                     meet.wait();
-                    thread::sleep(Duration::from_millis(30));
+                    // Longer than it takes to drop the pool, on a busy machine too.
+                    thread::sleep(Duration::from_millis(400));
                     x
                 })
             })

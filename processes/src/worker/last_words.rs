@@ -74,6 +74,8 @@ impl LastWords {
         let mut pipe = self.release();
         let holds = pipe.end.as_ref().and_then(|end| fcntl(end, FcntlArg::F_GETPIPE_SZ).ok());
         pipe.forward(holds.and_then(|bytes| usize::try_from(bytes).ok()).unwrap_or(PIPE));
+        // Whatever still writes there finds it closed, and does not wait.
+        pipe.end = None;
     }
 
     /// Takes the pipe from the forwarder, who may be in the middle of a turn and
@@ -138,15 +140,18 @@ fn forwarder() -> io::Result<&'static Forwarder> {
     let _starting = STARTING.lock().unwrap_or_else(PoisonError::into_inner);
     if FORWARDER.get().is_none() {
         let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
-        let forwarder = FORWARDER.get_or_init(|| Forwarder { epoll, pipes: Mutex::default() });
-        let run = || forwarder.run();
+        // It is there for all only if its thread is.
+        let (tell, told) = std::sync::mpsc::channel::<&'static Forwarder>();
+        let run = move || told.recv().map(Forwarder::run);
         std::thread::Builder::new().name("worker stderr".into()).stack_size(64 << 10).spawn(run)?;
+        let forwarder = FORWARDER.get_or_init(|| Forwarder { epoll, pipes: Mutex::default() });
+        tell.send(forwarder).expect("the thread waits for it");
     }
     Ok(FORWARDER.get().expect("it has just been made"))
 }
 
 impl Forwarder {
-    fn run(&self) {
+    fn run(&self) -> ! {
         let mut events = [EpollEvent::empty(); 16];
         loop {
             let ready = self.epoll.wait(&mut events, EpollTimeout::NONE).unwrap_or(0);
