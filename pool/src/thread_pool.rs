@@ -41,7 +41,9 @@ use crate::slots::Slots;
 ///   worker, all workers are asked at once.)
 ///
 /// An idle thread looks for work for 50 microseconds, then it sleeps; a pool
-/// without work uses no processor time.
+/// without work uses no processor time. Who wakes it for a map takes, on Linux,
+/// the processors that are at work on the map out of its affinity, so that it
+/// begins on another. It has its affinity back before it runs any task or item.
 ///
 /// Dropping the pool [kills](Self::kill) it: it drops the tasks that wait, finishes
 /// those that run, ends its threads and waits for them.

@@ -34,7 +34,8 @@ const PORTIONS_TO_BEGIN_ALONE: usize = 8;
 
 /// What must be left to do before a sleeper is woken for it: with a cost of 30
 /// microseconds and a helper that comes after 80, a map that takes 110 alone
-/// takes as long with help.
+/// takes as long with help. (Where maps follow each other closely it would pay
+/// sooner, since the next finds the helper awake.)
 const WORTH_WAKING: Duration = Duration::from_micros(120);
 
 /// So long the caller has worked before it trusts its pace enough to wake
