@@ -337,7 +337,7 @@ impl Worker {
     pub fn is_ready(&mut self) -> Result<bool, Error> {
         let Some(started) = self.greeted else { return Ok(true) };
         let late = started.elapsed() >= GREETING;
-        let why = match self.connection.try_receive() {
+        let why = match self.connection.try_receive(None) {
             Ok(Received::Frame(hello)) => {
                 let ours = Hello::of_this_program().map_err(cannot("look at this program"))?;
                 match codec::decode::<Hello>(hello) {
