@@ -68,7 +68,7 @@
 //! | [`Error`] | what can go wrong between them, and which of them is at fault |
 //! | [`Request`], [`Replies`] | the same without waiting, for who looks after several workers |
 //! | `codec`, `wire`, `control` | values as bytes, frames, the shared page (private) |
-//! | `arena`, `fill` | large frames in shared memory, many values at a vector's end (private) |
+//! | `arena`, `fill`, `spare` | large frames in shared memory, many values at a vector's end, large buffers (private) |
 //! | `batch`, `reply`, `serve` | a request at work, what a failure says, the worker's loop (private) |
 //!
 //! # Invariants
@@ -114,6 +114,7 @@ mod resident;
 pub mod serial;
 mod serve;
 pub mod shared_memory;
+mod spare;
 pub mod spawn;
 mod squares;
 pub mod status;

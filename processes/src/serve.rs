@@ -16,7 +16,7 @@ use crate::batch::Batch;
 use crate::control::{self, Control};
 use crate::task::Registry;
 use crate::wire::{self, Connection, Frame, Hello, Items, LIMIT, Manner, Request};
-use crate::{codec, panics};
+use crate::{codec, panics, spare};
 
 /// How long an idle worker has to leave by itself once the parent is gone.
 const GRACE: Duration = Duration::from_millis(100);
@@ -52,6 +52,8 @@ fn converse(registry: &Registry) -> io::Result<()> {
         watch(Arc::clone(&socket), Arc::clone(&control), manner)?;
     }
     for number in 0_u32.. {
+        connection.rest();
+        wait(connection.stream());
         let Some(request) = connection.receive(Some(control.request(number)))? else {
             leave_with_the_parent()
         };
@@ -80,8 +82,20 @@ fn converse(registry: &Registry) -> io::Result<()> {
         let replies = &mut frame;
         let mut batch = Batch { inputs, slot, replies, limit: LIMIT, each, send: &mut send };
         registry.answer(task, &mut batch)?;
+        frame.rest();
     }
     Ok(())
+}
+
+/// Waits for a request as long as there is something to give back if none comes.
+fn wait(socket: &UnixStream) {
+    while let Some(due) = spare::sweep() {
+        let timeout = PollTimeout::try_from(due).unwrap_or(PollTimeout::ZERO);
+        let mut socket = [PollFd::new(socket.as_fd(), PollFlags::POLLIN)];
+        if !matches!(poll(&mut socket, timeout), Ok(0) | Err(Errno::EINTR)) {
+            break;
+        }
+    }
 }
 
 /// Puts the null device in the place of the socket that the worker was started

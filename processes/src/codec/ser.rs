@@ -9,6 +9,7 @@ use serde::ser::{
 };
 
 use super::{Error, Refusal, append};
+use crate::spare;
 
 /// Appends what it is given to the bytes of a vector, of which those up to an
 /// end count; what is behind it is room that may be written.
@@ -77,6 +78,12 @@ impl Encoder {
 #[inline(never)]
 fn grow(mut room: Vec<u8>, end: usize, bytes: &[u8]) -> Vec<u8> {
     let needed = end + bytes.len();
+    if let Some(mut larger) = spare::reuse(needed) {
+        larger[..end].copy_from_slice(&room[..end]);
+        larger[end..needed].copy_from_slice(bytes);
+        spare::keep(room);
+        return larger;
+    }
     room.truncate(end);
     room.extend_from_slice(bytes);
     let more = (needed / 8).max(256).min(room.capacity() - needed);

@@ -1,10 +1,12 @@
 //! One end of a worker's socket: frames out of bytes, however they are cut.
 
 use std::io::{self, ErrorKind, Read, Write};
+use std::mem;
 use std::os::unix::net::UnixStream;
 
 use super::{LIMIT, SHARED};
 use crate::arena::{Arena, ROOM};
+use crate::spare::{self, LARGE};
 
 /// How much is read at once; small frames arrive whole in one system call.
 pub(super) const CHUNK: usize = 64 << 10;
@@ -75,12 +77,17 @@ impl Connection {
         Ok(Received::Frame(&self.inbox[4..self.taken]))
     }
 
-    /// The frame that was received last has been looked at: reuses its room.
-    fn rest(&mut self) {
+    /// The frame that was received last has been looked at: reuses its room, or
+    /// lets go of it if that is large.
+    pub(crate) fn rest(&mut self) {
         if self.taken > 0 {
             self.inbox.copy_within(self.taken..self.filled, 0);
             self.filled -= self.taken;
             self.taken = 0;
+            if self.inbox.len() > LARGE && self.filled <= CHUNK {
+                let rest = self.inbox[..self.filled].to_vec();
+                spare::keep(mem::replace(&mut self.inbox, rest));
+            }
         }
     }
 
@@ -123,7 +130,13 @@ impl Connection {
                 // Room grows with what has arrived, at most to its double, so
                 // that a length alone cannot take memory.
                 let room = wanted.min(self.filled * 2).max(self.filled + CHUNK);
-                self.inbox.resize(room, 0);
+                match spare::reuse(room.max(wanted)) {
+                    Some(mut spare) => {
+                        spare[..self.filled].copy_from_slice(&self.inbox);
+                        spare::keep(mem::replace(&mut self.inbox, spare));
+                    }
+                    None => self.inbox.resize(room, 0),
+                }
             }
             match self.stream.read(&mut self.inbox[self.filled..]) {
                 Ok(0) => return Ok(Some(Received::Gone)),

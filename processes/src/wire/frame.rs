@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::{FAILED, LIMIT, Run, SHARED};
 use crate::arena::Arena;
 use crate::codec::{self, Encoder};
+use crate::spare::{self, LARGE};
 
 /// A body of at most so many bytes goes through the socket: its copies there
 /// cost less than memory that the other core has written.
@@ -76,6 +77,14 @@ impl Frame {
             self.end = end;
         }
         written
+    }
+
+    /// Lets go of a large buffer. The frame is not needed any more, and will be
+    /// started again before it is.
+    pub(crate) fn rest(&mut self) {
+        if self.bytes.capacity() + self.runs.capacity() * size_of::<Run>() > LARGE {
+            spare::keep(mem::take(self).bytes);
+        }
     }
 
     /// Empties the frame.

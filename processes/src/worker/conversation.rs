@@ -178,6 +178,7 @@ impl Worker {
         }
         if last {
             self.flights.pop_front();
+            self.frames[(number % SLOTS) as usize].rest();
             let Some(written) = self.written.0.checked_sub(1) else {
                 return broken("it answers what it has not been asked");
             };
