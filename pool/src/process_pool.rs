@@ -267,7 +267,7 @@ impl ProcessPool {
 /// How many items go to a worker at once if nobody says it. What turns out to
 /// be too many is taken back, so few messages are what counts.
 fn automatic(items: usize) -> usize {
-    items.div_ceil(8).max(4096)
+    items.div_ceil(16).max(4096)
 }
 
 impl Drop for ProcessPool {

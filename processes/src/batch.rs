@@ -1,9 +1,10 @@
 //! A request at work: inputs become replies, whatever the task does.
 
 use std::io;
+use std::ops::Range;
 use std::time::{Duration, Instant};
 
-use crate::codec;
+use crate::codec::{self, Encoder};
 use crate::control::Slot;
 use crate::panics;
 use crate::reply::Failure;
@@ -19,6 +20,12 @@ const BLOCK: Duration = Duration::from_micros(50);
 /// The most items of a block.
 const MOST: u32 = 1 << 12;
 
+/// What makes of an input's bytes those of an output.
+pub(crate) trait Work {
+    /// Appends the output's bytes, or says why there are none.
+    fn answer(&self, input: &[u8], replies: &mut Encoder) -> Result<(), Box<Failure>>;
+}
+
 /// What a task is given: the inputs of a request, and a place for replies.
 pub(crate) struct Batch<'a> {
     pub(crate) inputs: Items<'a>,
@@ -32,8 +39,14 @@ pub(crate) struct Batch<'a> {
     pub(crate) send: &'a mut dyn FnMut(&mut Frame) -> io::Result<()>,
 }
 
+/// The fewest items of a block, if a block of `most` takes no longer than it
+/// should: not worth the time in which they are claimed one by one.
+fn least(most: u32) -> u32 {
+    (most / 16).max(1)
+}
+
 impl Batch<'_> {
-    /// Answers each input by what `run` appends, in order, until no input is
+    /// Answers each input by what `work` appends, in order, until no input is
     /// left or the rest has been taken back. A failure or a panic is the answer
     /// to its own input: a `Deserialize` that panics must not take the process
     /// with it.
@@ -44,15 +57,13 @@ impl Batch<'_> {
     ///
     /// # Errors
     /// If replies cannot be sent, or the request makes no sense.
-    pub(crate) fn answer(
-        &mut self,
-        run: impl Fn(&[u8], &mut Vec<u8>) -> Result<(), Box<Failure>>,
-    ) -> io::Result<()> {
+    pub(crate) fn answer(&mut self, work: &impl Work) -> io::Result<()> {
         self.start();
         let mut sent = Instant::now();
         let (mut begun, mut most) = (sent, 1);
         let mut next = 0;
-        while let Some(block) = self.slot.claim(if self.each { 1 } else { most }) {
+        while let Some(block) = self.slot.claim(if self.each { 1..=1 } else { least(most)..=most })
+        {
             let now = Instant::now();
             let took = now - begun;
             begun = now;
@@ -65,17 +76,26 @@ impl Batch<'_> {
             while next < block.end {
                 // One `catch_unwind` for the whole block costs nothing while
                 // nothing panics. After a panic it begins again one item on.
-                let caught = panics::catch(|| {
-                    while next < block.end {
-                        self.slot.begin(next);
-                        next += 1;
-                        self.one(&run)?;
-                    }
-                    Ok::<(), io::Error>(())
-                });
-                match caught {
-                    Ok(answered) => answered?,
-                    Err(panic) => self.failed(&panic.into()),
+                let before = self.replies.items();
+                let caught = panics::catch(|| self.some(next..block.end, work));
+                // What is not answered by an output is answered by its failure.
+                let failure = match caught {
+                    Ok(Ok(())) => None,
+                    Ok(Err(failure)) => Some(failure),
+                    Err(panic) => Some(Box::new(panic.into())),
+                };
+                let begun = self.replies.items() - before + usize::from(failure.is_some());
+                if begun == 0 {
+                    return Err(io::Error::other("a request was cut short"));
+                }
+                self.inputs.advance(begun);
+                // There are not more than in the block, so it fits.
+                next += begun as u32;
+                if let Some(failure) = failure {
+                    self.failed(&failure);
+                }
+                if self.replies.body() > self.limit {
+                    self.too_large()?;
                 }
             }
             self.slot.finish(next);
@@ -85,17 +105,21 @@ impl Batch<'_> {
         (self.send)(self.replies)
     }
 
+    /// Answers inputs of a block, as far as they are of one length and none
+    /// fails, and the replies fit but for the last. They stay where they are.
     #[inline]
-    fn one(
-        &mut self,
-        run: impl Fn(&[u8], &mut Vec<u8>) -> Result<(), Box<Failure>>,
-    ) -> io::Result<()> {
-        let (_, input) =
-            self.inputs.next().ok_or_else(|| io::Error::other("a request was cut short"))?;
-        if let Err(failure) = self.replies.push(false, |to| run(input, to)) {
-            self.failed(&failure);
-        }
-        if self.replies.body() > self.limit { self.too_large() } else { Ok(()) }
+    fn some(&mut self, block: Range<u32>, work: &impl Work) -> Result<(), Box<Failure>> {
+        let Some((count, length, inputs)) = self.inputs.successes() else { return Ok(()) };
+        let (slot, first) = (self.slot, block.start);
+        let count = count.min(block.len());
+        // Everything is reckoned from the one number that counts, which stays
+        // in its register while a task runs.
+        self.replies.extend(self.limit + 1, |item, to| {
+            (item < count).then(|| {
+                slot.begin(first + item as u32);
+                work.answer(&inputs[item * length..][..length], to)
+            })
+        })
     }
 
     fn failed(&mut self, failure: &Failure) {
@@ -108,8 +132,8 @@ impl Batch<'_> {
     fn too_large(&mut self) -> io::Result<()> {
         let Some((failed, last)) = self.replies.pop() else { return Ok(()) };
         self.flush()?;
-        let copy = |to: &mut Vec<u8>| {
-            to.extend_from_slice(&last);
+        let copy = |to: &mut Encoder| {
+            to.put(&last);
             Ok::<(), codec::Error>(())
         };
         self.replies.push(failed, copy).expect("bytes are copied");

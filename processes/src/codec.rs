@@ -28,6 +28,8 @@ use std::fmt::Display;
 
 use serde::{Deserialize, Serialize};
 
+pub(crate) use ser::Encoder;
+
 /// Why a value cannot be turned into bytes, or back. It is boxed, for a result
 /// that fits into registers is what makes small values cheap.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -75,8 +77,19 @@ impl serde::de::Error for Error {
 
 /// Appends a value's bytes. After an error some of them may be there.
 #[inline]
-pub(crate) fn append<T: Serialize + ?Sized>(value: &T, to: &mut Vec<u8>) -> Result<(), Error> {
-    value.serialize(&mut ser::Encoder(to))
+pub(crate) fn append<T: Serialize + ?Sized>(value: &T, to: &mut Encoder) -> Result<(), Error> {
+    value.serialize(to)
+}
+
+/// Appends a value's bytes to a vector. After an error it is as before.
+pub(crate) fn encode<T: Serialize + ?Sized>(value: &T, to: &mut Vec<u8>) -> Result<(), Error> {
+    let before = to.len();
+    let mut encoder = Encoder::at(before, std::mem::take(to));
+    let done = append(value, &mut encoder);
+    let end = if done.is_ok() { encoder.end() } else { before };
+    *to = encoder.into_room();
+    to.truncate(end);
+    done
 }
 
 /// Decodes a value that fills `bytes`; what is left over is an error.
@@ -108,7 +121,7 @@ mod tests {
 
     fn round<T: Serialize + DeserializeOwned + PartialEq + std::fmt::Debug>(value: &T) -> Vec<u8> {
         let mut bytes = Vec::new();
-        append(value, &mut bytes).expect("it encodes");
+        encode(value, &mut bytes).expect("it encodes");
         assert_eq!(&decode::<T>(&bytes).expect("it decodes"), value);
         for cut in 0..bytes.len() {
             assert!(decode::<T>(&bytes[..cut]).is_err(), "{value:?} cut to {cut}");
@@ -180,7 +193,7 @@ mod tests {
             }
         }
         let mut bytes = Vec::new();
-        append(&Odd, &mut bytes).expect("it encodes");
+        encode(&Odd, &mut bytes).expect("it encodes");
         assert_eq!(decode::<Vec<u8>>(&bytes).expect("it decodes"), [1, 3, 5, 7]);
     }
 
@@ -194,7 +207,7 @@ mod tests {
         }
         for (index, expected) in [(254, &[254][..]), (255, &[255, 255, 0, 0, 0])] {
             let mut bytes = Vec::new();
-            append(&Index(index), &mut bytes).expect("it encodes");
+            encode(&Index(index), &mut bytes).expect("it encodes");
             assert_eq!(bytes, expected);
         }
     }

@@ -17,7 +17,7 @@
 use std::fs::File;
 use std::io::{self, IoSlice, IoSliceMut};
 use std::num::NonZeroUsize;
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::ptr::NonNull;
@@ -27,6 +27,8 @@ use nix::fcntl::{FcntlArg, SealFlag, fcntl};
 use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::sys::mman::{MapFlags, ProtFlags, mmap, munmap};
 use nix::sys::socket::{ControlMessage, ControlMessageOwned, MsgFlags, recvmsg, sendmsg};
+
+use crate::arena::Arena;
 
 /// How many requests may be under way: one at work, one waiting.
 pub(crate) const SLOTS: u32 = 2;
@@ -43,11 +45,14 @@ pub(crate) struct Slot {
     progress: AtomicU32,
 }
 
-/// The page itself; zeroed, it is empty.
+/// The page itself; zeroed, it is empty. What follows the first few bytes is
+/// not there before it is written: memory comes with the first large frame.
 #[repr(C)]
 struct Page {
     slots: [Slot; SLOTS as usize],
     heartbeat: AtomicU32,
+    requests: [Arena; SLOTS as usize],
+    replies: [Arena; SLOTS as usize],
 }
 
 /// One end's view of the page.
@@ -96,6 +101,18 @@ impl Control {
         &self.page().slots[(request % SLOTS) as usize]
     }
 
+    /// Where the request of this number lies if it is large. It is the
+    /// parent's to write until the request is posted.
+    pub(crate) fn request(&self, number: u32) -> &Arena {
+        &self.page().requests[(number % SLOTS) as usize]
+    }
+
+    /// Where replies to the request of this number lie if they are large, one
+    /// behind the other. It is the worker's to write until the last is sent.
+    pub(crate) fn replies(&self, number: u32) -> &Arena {
+        &self.page().replies[(number % SLOTS) as usize]
+    }
+
     /// Gives a sign of life.
     pub(crate) fn beat(&self) {
         self.page().heartbeat.fetch_add(1, Ordering::Relaxed);
@@ -131,15 +148,19 @@ impl Slot {
         self.range.store(pack(0..items), Ordering::Release);
     }
 
-    /// Claims the next few items: one at a time near the end, or when there
-    /// are few, so that little is out of the parent's reach.
-    pub(crate) fn claim(&self, most: u32) -> Option<Range<u32>> {
+    /// Claims the next few items: a sixteenth of what is left, so that little is
+    /// out of the parent's reach, within bounds that are at least one.
+    pub(crate) fn claim(&self, bounds: RangeInclusive<u32>) -> Option<Range<u32>> {
+        let share = |Range { start, end }| {
+            let left: u32 = end - start;
+            start + (left / 16).clamp(*bounds.start(), *bounds.end()).min(left)
+        };
         let claimed = self.range.fetch_update(Ordering::AcqRel, Ordering::Acquire, |range| {
             let Range { start, end } = unpack(range);
-            (start < end).then(|| pack(start + share(start..end, most)..end))
+            (start < end).then(|| pack(share(start..end)..end))
         });
-        let Range { start, end } = unpack(claimed.ok()?);
-        Some(start..start + share(start..end, most))
+        let left = unpack(claimed.ok()?);
+        Some(left.start..share(left))
     }
 
     /// What nobody has claimed, of a request of so many items.
@@ -187,11 +208,6 @@ impl Slot {
     }
 }
 
-/// A sixteenth of what is left, at least one item.
-fn share(left: Range<u32>, most: u32) -> u32 {
-    ((left.end - left.start) / 16).clamp(1, most.max(1))
-}
-
 /// Sends the page's file to the other end of a socket, ahead of all frames.
 pub(crate) fn send(file: &File, to: &UnixStream) -> io::Result<()> {
     let files = [file.as_raw_fd()];
@@ -227,8 +243,8 @@ mod tests {
         let (control, _file) = Control::new().expect("a page");
         let slot = control.slot(1);
         slot.open(100);
-        assert_eq!(slot.claim(64), Some(0..6));
-        assert_eq!(slot.claim(2), Some(6..8));
+        assert_eq!(slot.claim(1..=64), Some(0..6));
+        assert_eq!(slot.claim(1..=2), Some(6..8));
         assert_eq!(
             slot.take_back(100, |left| Some(left.end - left.len() as u32 / 2)),
             Some(54..100)
@@ -236,9 +252,9 @@ mod tests {
         assert_eq!(slot.unclaimed(100), 8..54);
         assert_eq!(slot.take_back(100, |_| None), None);
         assert_eq!(slot.take_back(100, |_| Some(0)), Some(8..54));
-        assert_eq!(slot.claim(64), None);
+        assert_eq!(slot.claim(1..=64), None);
         assert_eq!(slot.take_back(100, |_| Some(0)), None);
-        assert_eq!(control.slot(0).claim(64), None);
+        assert_eq!(control.slot(0).claim(1..=64), None);
     }
 
     #[test]
@@ -260,7 +276,7 @@ mod tests {
         control.slot(0).open(ITEMS);
         let worker = std::thread::spawn(move || {
             let mut claimed = 0;
-            while let Some(block) = other.slot(0).claim(64) {
+            while let Some(block) = other.slot(0).claim(1..=64) {
                 assert_eq!(block.start, claimed, "in order");
                 claimed = block.end;
                 other.beat();

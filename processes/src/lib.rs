@@ -68,6 +68,7 @@
 //! | [`Error`] | what can go wrong between them, and which of them is at fault |
 //! | [`Request`], [`Replies`] | the same without waiting, for who looks after several workers |
 //! | `codec`, `wire`, `control` | values as bytes, frames, the shared page (private) |
+//! | `arena`, `fill`, `spare` | large frames in shared memory, many values at a vector's end, large buffers (private) |
 //! | `batch`, `reply`, `serve` | a request at work, what a failure says, the worker's loop (private) |
 //!
 //! # Invariants
@@ -85,7 +86,8 @@
 //!   be another's.
 //! - No length is trusted: a frame is at most 256 MiB, and memory for it is
 //!   taken as it arrives. Nor is what stands in the page that a worker shares
-//!   with its parent: it is numbers, and read as such.
+//!   with its parent: it is numbers, and read as such; a frame that lies there
+//!   is copied out, word by word, before anything of it is looked at.
 //! - No network, no names in the file system, no secrets in arguments: the only
 //!   way to a worker is the socket that it was born with.
 //!
@@ -96,11 +98,13 @@
 //! A. Baumann et al., "A `fork()` in the road" (`HotOS` 2019), on why fork is a poor
 //! default; the standard library's `Command` avoids it too.
 
+mod arena;
 mod batch;
 mod codec;
 mod control;
 mod entry;
 mod error;
+mod fill;
 pub mod fork;
 mod panics;
 pub mod pipe;
@@ -110,6 +114,7 @@ mod resident;
 pub mod serial;
 mod serve;
 pub mod shared_memory;
+mod spare;
 pub mod spawn;
 mod squares;
 pub mod status;

@@ -56,12 +56,12 @@ pub(crate) fn output<Out: DeserializeOwned>(
 pub(crate) fn answer<Out: Serialize>(work: impl FnOnce() -> Out) -> Vec<u8> {
     let mut bytes = vec![0];
     let outcome = panics::catch(|| {
-        codec::append(&work(), &mut bytes).map_err(|e| Failure::OutputNotEncoded(e.to_string()))
+        codec::encode(&work(), &mut bytes).map_err(|e| Failure::OutputNotEncoded(e.to_string()))
     });
     if let Err(failure) = outcome.unwrap_or_else(|panic| Err(panic.into())) {
         // An output may have been half written.
         bytes = vec![1];
-        codec::append(&failure, &mut bytes).expect("strings and numbers always encode");
+        codec::encode(&failure, &mut bytes).expect("strings and numbers always encode");
     }
     bytes
 }
@@ -105,7 +105,7 @@ mod tests {
     #[test]
     fn a_failure_comes_back() {
         let mut bytes = Vec::new();
-        codec::append(&Failure::OutputNotEncoded("no".into()), &mut bytes).expect("it encodes");
+        codec::encode(&Failure::OutputNotEncoded("no".into()), &mut bytes).expect("it encodes");
         let failed = output::<u64>("task", true, &bytes).expect("a reply");
         assert!(matches!(failed, Err(Error::Encode { side: Side::Output, .. })), "{failed:?}");
     }

@@ -16,7 +16,7 @@ use crate::batch::Batch;
 use crate::control::{self, Control};
 use crate::task::Registry;
 use crate::wire::{self, Connection, Frame, Hello, Items, LIMIT, Manner, Request};
-use crate::{codec, panics};
+use crate::{codec, panics, spare};
 
 /// How long an idle worker has to leave by itself once the parent is gone.
 const GRACE: Duration = Duration::from_millis(100);
@@ -36,7 +36,7 @@ pub(crate) fn serve(registry: &Registry) -> ! {
 fn converse(registry: &Registry) -> io::Result<()> {
     let mut connection = Connection::new(take_standard_input()?);
     let control = Arc::new(control::receive(connection.stream())?);
-    let Some(hello) = connection.receive()? else { return Ok(()) };
+    let Some(hello) = connection.receive(None)? else { return Ok(()) };
     let (theirs, manner): (Hello, Manner) = codec::decode(hello).map_err(io::Error::other)?;
     let ours = Hello::of_this_program()?;
     let mut frame = Frame::default();
@@ -51,19 +51,12 @@ fn converse(registry: &Registry) -> io::Result<()> {
     if manner.watchdog {
         watch(Arc::clone(&socket), Arc::clone(&control), manner)?;
     }
-    let mut send = |frame: &mut Frame| {
-        // What a task printed belongs before its result.
-        io::stdout().flush()?;
-        frame.seal()?;
-        match wire::write(&socket, frame.bytes()) {
-            Err(e) if matches!(e.kind(), ErrorKind::BrokenPipe | ErrorKind::ConnectionReset) => {
-                leave_with_the_parent()
-            }
-            sent => sent.map(drop),
-        }
-    };
     for number in 0_u32.. {
-        let Some(request) = connection.receive()? else { leave_with_the_parent() };
+        connection.rest();
+        wait(connection.stream());
+        let Some(request) = connection.receive(Some(control.request(number)))? else {
+            leave_with_the_parent()
+        };
         if request.is_empty() {
             break; // Goodbye.
         }
@@ -71,11 +64,38 @@ fn converse(registry: &Registry) -> io::Result<()> {
             Items::of(request).ok_or_else(|| io::Error::other("a request makes no sense"))?;
         let Request { task, each } = codec::decode(header).map_err(io::Error::other)?;
         let slot = control.slot(number);
+        let mut free = 0;
+        let mut send = |frame: &mut Frame| {
+            // What a task printed belongs before its result.
+            io::stdout().flush()?;
+            frame.seal()?;
+            free = frame.share(control.replies(number), free);
+            match wire::write(&socket, frame.bytes()) {
+                Err(e)
+                    if matches!(e.kind(), ErrorKind::BrokenPipe | ErrorKind::ConnectionReset) =>
+                {
+                    leave_with_the_parent()
+                }
+                sent => sent.map(drop),
+            }
+        };
         let replies = &mut frame;
         let mut batch = Batch { inputs, slot, replies, limit: LIMIT, each, send: &mut send };
         registry.answer(task, &mut batch)?;
+        frame.rest();
     }
     Ok(())
+}
+
+/// Waits for a request as long as there is something to give back if none comes.
+fn wait(socket: &UnixStream) {
+    while let Some(due) = spare::sweep() {
+        let timeout = PollTimeout::try_from(due).unwrap_or(PollTimeout::ZERO);
+        let mut socket = [PollFd::new(socket.as_fd(), PollFlags::POLLIN)];
+        if !matches!(poll(&mut socket, timeout), Ok(0) | Err(Errno::EINTR)) {
+            break;
+        }
+    }
 }
 
 /// Puts the null device in the place of the socket that the worker was started

@@ -11,8 +11,8 @@ use std::{fmt, io};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::batch::Batch;
-use crate::codec;
+use crate::batch::{Batch, Work};
+use crate::codec::{self, Encoder};
 use crate::reply::Failure;
 
 /// A function that can be called in another process by its name.
@@ -99,10 +99,7 @@ impl Registry {
         In: DeserializeOwned + 'static,
         Out: Serialize + 'static,
     {
-        self.insert(task, |output, replies| {
-            codec::append(output, replies)
-                .map_err(|e| Box::new(Failure::OutputNotEncoded(e.to_string())))
-        })
+        self.insert(task.name, Plain(task.run))
     }
 
     /// Adds a task that can fail. An error of its own that cannot be encoded
@@ -125,34 +122,11 @@ impl Registry {
         Out: Serialize + 'static,
         E: Serialize + fmt::Display + 'static,
     {
-        self.insert(task, |output, replies| {
-            codec::append(output, replies).map_err(|e| {
-                let why = e.to_string();
-                Box::new(match output {
-                    Ok(_) => Failure::OutputNotEncoded(why),
-                    Err(error) => Failure::ErrorNotEncoded { error: error.to_string(), why },
-                })
-            })
-        })
+        self.insert(task.name, Fallible(task.run))
     }
 
-    fn insert<In, Out>(
-        mut self,
-        task: &Task<In, Out>,
-        encode: impl Fn(&Out, &mut Vec<u8>) -> Result<(), Box<Failure>> + 'static,
-    ) -> Self
-    where
-        In: DeserializeOwned + 'static,
-        Out: 'static,
-    {
-        let Task { name, run } = *task;
-        let erased: Erased = Box::new(move |batch| {
-            batch.answer(|input, replies| {
-                let input = codec::decode(input)
-                    .map_err(|e| Box::new(Failure::InputNotDecoded(e.to_string())))?;
-                encode(&run(input), replies)
-            })
-        });
+    fn insert(mut self, name: &'static str, work: impl Work + 'static) -> Self {
+        let erased: Erased = Box::new(move |batch| batch.answer(&work));
         assert!(self.tasks.insert(name, erased).is_none(), "two tasks are called {name}");
         self
     }
@@ -164,12 +138,65 @@ impl Registry {
     pub(crate) fn answer(&self, task: &str, batch: &mut Batch<'_>) -> io::Result<()> {
         match self.tasks.get(task) {
             Some(run) => run(batch),
-            None => batch.answer(|_, _| {
-                let known = self.tasks.keys().map(ToString::to_string).collect();
-                Err(Box::new(Failure::UnknownTask(known)))
-            }),
+            None => batch.answer(&Unknown(self)),
         }
     }
+}
+
+/// A task whose output is sent as it is.
+struct Plain<In, Out>(fn(In) -> Out);
+
+impl<In: DeserializeOwned, Out: Serialize> Work for Plain<In, Out> {
+    // Into the loop over all inputs: called from there, it would take longer
+    // than many a task.
+    #[inline(always)]
+    fn answer(&self, input: &[u8], replies: &mut Encoder) -> Result<(), Box<Failure>> {
+        let input = codec::decode(input).map_err(|e| not_decoded(&e))?;
+        codec::append(&(self.0)(input), replies).map_err(|e| not_encoded(&e))
+    }
+}
+
+/// A task whose error is text if it cannot be sent.
+struct Fallible<In, Out, E>(fn(In) -> Result<Out, E>);
+
+impl<In, Out, E> Work for Fallible<In, Out, E>
+where
+    In: DeserializeOwned,
+    Out: Serialize,
+    E: Serialize + fmt::Display,
+{
+    #[inline(always)]
+    fn answer(&self, input: &[u8], replies: &mut Encoder) -> Result<(), Box<Failure>> {
+        let input = codec::decode(input).map_err(|e| not_decoded(&e))?;
+        let output = (self.0)(input);
+        codec::append(&output, replies).map_err(|e| match &output {
+            Ok(_) => not_encoded(&e),
+            Err(error) => {
+                let (error, why) = (error.to_string(), e.to_string());
+                Box::new(Failure::ErrorNotEncoded { error, why })
+            }
+        })
+    }
+}
+
+/// A task that is none of the registry's.
+struct Unknown<'r>(&'r Registry);
+
+impl Work for Unknown<'_> {
+    fn answer(&self, _: &[u8], _: &mut Encoder) -> Result<(), Box<Failure>> {
+        let known = self.0.tasks.keys().map(ToString::to_string).collect();
+        Err(Box::new(Failure::UnknownTask(known)))
+    }
+}
+
+#[cold]
+fn not_decoded(error: &codec::Error) -> Box<Failure> {
+    Box::new(Failure::InputNotDecoded(error.to_string()))
+}
+
+#[cold]
+fn not_encoded(error: &codec::Error) -> Box<Failure> {
+    Box::new(Failure::OutputNotEncoded(error.to_string()))
 }
 
 impl fmt::Debug for Registry {

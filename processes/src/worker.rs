@@ -23,6 +23,7 @@ use conversation::Flight;
 pub use conversation::{Gone, Progress, Replies, Request};
 pub use killer::Killer;
 use last_words::LastWords;
+pub(crate) use last_words::look_after_spare;
 
 use crate::codec;
 use crate::control::{self, Control};
@@ -52,7 +53,8 @@ const FAREWELL: Duration = Duration::from_millis(50);
 /// ends too, even in the middle of a task.
 ///
 /// Starting one costs about a millisecond, a call on a warm one tens of
-/// microseconds. Both ends keep a buffer as large as the largest message yet.
+/// microseconds. Both ends keep buffers of up to 2 MiB; a larger one is given back
+/// when it has not been wanted for a quarter of a second.
 ///
 /// A [`call`](Self::call) waits. Who looks after several workers at once posts
 /// [requests](Self::request), polls the sockets ([`AsFd`]), and reads
@@ -338,7 +340,7 @@ impl Worker {
     pub fn is_ready(&mut self) -> Result<bool, Error> {
         let Some(started) = self.greeted else { return Ok(true) };
         let late = started.elapsed() >= GREETING;
-        let why = match self.connection.try_receive() {
+        let why = match self.connection.try_receive(None) {
             Ok(Received::Frame(hello)) => {
                 let ours = Hello::of_this_program().map_err(cannot("look at this program"))?;
                 match codec::decode::<Hello>(hello) {

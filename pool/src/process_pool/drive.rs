@@ -149,13 +149,14 @@ impl<'j> Drive<'j> {
         // then that is what has happened.
         let sleeps = self.dispatcher && self.is_done();
         self.watch();
-        self.hand_out();
-        if !sleeps && !self.hands.iter().any(Hand::is_busy) {
+        // With as many workers at work as processors, looking takes one from
+        // them, and so it sleeps instead.
+        let crowded = self.busy() >= processors();
+        self.hand_out(crowded);
+        if !sleeps && self.busy() == 0 {
             return;
         }
-        // With more workers at work than processors, looking takes one from them.
-        let busy = self.hands.iter().filter(|hand| hand.is_busy()).count();
-        if busy > 0 && busy < processors() {
+        if self.busy() > 0 && self.busy() < processors() {
             let until = Instant::now() + SPIN;
             loop {
                 if self.look() {
@@ -166,10 +167,15 @@ impl<'j> Drive<'j> {
                 }
                 spin_loop();
             }
-            self.hand_out();
+            self.hand_out(true);
         }
         self.wait();
         self.look();
+    }
+
+    /// How many workers have something to do.
+    fn busy(&self) -> usize {
+        self.hands.iter().filter(|hand| hand.is_busy()).count()
     }
 
     /// Forgets what has failed, and gives back the workers that have nothing

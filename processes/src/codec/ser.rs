@@ -1,5 +1,7 @@
 //! The encoding half.
 
+use std::mem;
+
 use serde::Serialize;
 use serde::ser::{
     SerializeMap, SerializeSeq, SerializeStruct, SerializeStructVariant, SerializeTuple,
@@ -7,41 +9,99 @@ use serde::ser::{
 };
 
 use super::{Error, Refusal, append};
+use crate::spare;
 
-/// Appends what it is given.
-pub(super) struct Encoder<'a>(pub(super) &'a mut Vec<u8>);
+/// Appends what it is given to the bytes of a vector, of which those up to an
+/// end count; what is behind it is room that may be written.
+///
+/// The end is a number of its own, and not the vector's length, and the vector
+/// is held and not borrowed, because so a loop can keep all of it in registers.
+/// To write the length down after every few bytes, and to read it again for the
+/// next, took longer than the bytes did.
+#[derive(Debug, Default)]
+pub(crate) struct Encoder {
+    room: Vec<u8>,
+    end: usize,
+}
 
 type Done = Result<(), Error>;
 
-impl Encoder<'_> {
+impl Encoder {
+    /// Goes on at `end`, which is not behind the last byte.
+    pub(crate) fn at(end: usize, room: Vec<u8>) -> Self {
+        debug_assert!(end <= room.len());
+        Self { room, end }
+    }
+
+    /// Where the bytes that count end.
+    #[inline]
+    pub(crate) fn end(&self) -> usize {
+        self.end
+    }
+
+    /// The vector, with the room behind the end.
+    #[inline]
+    pub(crate) fn into_room(self) -> Vec<u8> {
+        self.room
+    }
+
+    /// Appends bytes as they are.
+    #[inline]
+    pub(crate) fn put(&mut self, bytes: &[u8]) {
+        match self.room.get_mut(self.end..self.end + bytes.len()) {
+            Some(place) => place.copy_from_slice(bytes),
+            None => self.room = grow(mem::take(&mut self.room), self.end, bytes),
+        }
+        self.end += bytes.len();
+    }
+
     fn count(&mut self, count: usize) -> Done {
         let count = u32::try_from(count).map_err(|_| Refusal::TooLong)?;
-        self.0.extend_from_slice(&count.to_le_bytes());
+        self.put(&count.to_le_bytes());
         Ok(())
     }
 
     fn variant(&mut self, index: u32) {
         match u8::try_from(index) {
-            Ok(index) if index < u8::MAX => self.0.push(index),
+            Ok(index) if index < u8::MAX => self.put(&[index]),
             _ => {
-                self.0.push(u8::MAX);
-                self.0.extend_from_slice(&index.to_le_bytes());
+                self.put(&[u8::MAX]);
+                self.put(&index.to_le_bytes());
             }
         }
     }
+}
+
+/// Puts bytes where there was no room for them, and makes more room: an eighth
+/// of what there is, so that a byte is cleared once before it is written.
+#[cold]
+#[inline(never)]
+fn grow(mut room: Vec<u8>, end: usize, bytes: &[u8]) -> Vec<u8> {
+    let needed = end + bytes.len();
+    if let Some(mut larger) = spare::reuse(needed) {
+        larger[..end].copy_from_slice(&room[..end]);
+        larger[end..needed].copy_from_slice(bytes);
+        spare::keep(room);
+        return larger;
+    }
+    room.truncate(end);
+    room.extend_from_slice(bytes);
+    let more = (needed / 8).max(256).min(room.capacity() - needed);
+    room.resize(needed + more, 0);
+    room
 }
 
 macro_rules! numbers {
     ($($name:ident $number:ty),*) => {
         $(#[inline]
         fn $name(self, value: $number) -> Done {
-            self.0.extend_from_slice(&value.to_le_bytes());
+            self.put(&value.to_le_bytes());
             Ok(())
         })*
     };
 }
 
-impl<'a, 'b> Serializer for &'a mut Encoder<'b> {
+impl<'a> Serializer for &'a mut Encoder {
     type Ok = ();
     type Error = Error;
     type SerializeSeq = Sequence<'a>;
@@ -72,7 +132,7 @@ impl<'a, 'b> Serializer for &'a mut Encoder<'b> {
 
     fn serialize_bytes(self, value: &[u8]) -> Done {
         self.count(value.len())?;
-        self.0.extend_from_slice(value);
+        self.put(value);
         Ok(())
     }
 
@@ -83,7 +143,7 @@ impl<'a, 'b> Serializer for &'a mut Encoder<'b> {
 
     #[inline]
     fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Done {
-        self.0.push(1);
+        self.put(&[1]);
         value.serialize(self)
     }
 
@@ -117,15 +177,15 @@ impl<'a, 'b> Serializer for &'a mut Encoder<'b> {
     }
 
     fn serialize_seq(self, length: Option<usize>) -> Result<Sequence<'a>, Error> {
-        let at = self.0.len();
+        let at = self.end;
         self.count(length.unwrap_or(0))?;
         // A sequence that does not know its length says it when it ends.
-        Ok(Sequence { to: self.0, at: length.is_none().then_some(at), elements: 0 })
+        Ok(Sequence { to: self, at: length.is_none().then_some(at), elements: 0 })
     }
 
     #[inline]
     fn serialize_tuple(self, _: usize) -> Result<Sequence<'a>, Error> {
-        Ok(Sequence { to: self.0, at: None, elements: 0 })
+        Ok(Sequence { to: self, at: None, elements: 0 })
     }
 
     fn serialize_tuple_struct(self, _: &'static str, n: usize) -> Result<Sequence<'a>, Error> {
@@ -169,8 +229,8 @@ impl<'a, 'b> Serializer for &'a mut Encoder<'b> {
 }
 
 /// Elements that follow each other, whatever they are the elements of.
-pub(super) struct Sequence<'a> {
-    to: &'a mut Vec<u8>,
+pub(crate) struct Sequence<'a> {
+    to: &'a mut Encoder,
     /// Where the count has yet to be written.
     at: Option<usize>,
     elements: usize,
@@ -187,7 +247,7 @@ impl Sequence<'_> {
     fn finish(self) -> Done {
         if let Some(at) = self.at {
             let count = u32::try_from(self.elements).map_err(|_| Refusal::TooLong)?;
-            self.to[at..at + 4].copy_from_slice(&count.to_le_bytes());
+            self.to.room[at..at + 4].copy_from_slice(&count.to_le_bytes());
         }
         Ok(())
     }

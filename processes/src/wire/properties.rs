@@ -1,12 +1,16 @@
 //! Whatever comes over the socket, however it is cut: no panic, no memory for
 //! what has not arrived, and nothing lost of what was sent.
 
+use std::io::{self, ErrorKind, Write};
+use std::os::unix::net::UnixStream;
 use std::thread;
 
 use proptest::collection::vec;
 use proptest::prelude::*;
 
+use super::connection::CHUNK;
 use super::*;
+use crate::codec;
 
 mod hostile;
 
@@ -28,13 +32,13 @@ fn received(bytes: &[u8], cuts: &[usize]) -> (io::Result<Vec<Vec<u8>>>, usize) {
         });
         let mut frames = Vec::new();
         let mut ended = || {
-            while let Some(body) = connection.receive()? {
+            while let Some(body) = connection.receive(None)? {
                 frames.push(body.to_vec());
             }
             Ok(())
         };
         let ended: io::Result<()> = ended();
-        let room = connection.inbox.capacity();
+        let room = connection.room();
         // The writer must not wait for a reader that has given up.
         drop(connection);
         (ended.map(|()| frames), room)

@@ -1,4 +1,9 @@
+use std::io::{ErrorKind, Write};
+use std::os::unix::net::UnixStream;
+
+use super::connection::CHUNK;
 use super::*;
+use crate::codec::{self, Encoder};
 
 fn ends() -> (Connection, UnixStream) {
     let (ours, theirs) = UnixStream::pair().expect("a pair of sockets");
@@ -20,10 +25,10 @@ fn frames_arrive_one_by_one_however_they_are_cut() {
         stream.chunks(7_001).for_each(|cut| other.write_all(cut).expect("a reader"));
     });
     for body in bodies {
-        assert!(connection.receive().expect("a frame") == Some(body));
+        assert!(connection.receive(None).expect("a frame") == Some(body));
     }
     writer.join().expect("a writer");
-    assert_eq!(connection.receive().expect("the end"), None);
+    assert_eq!(connection.receive(None).expect("the end"), None);
 }
 
 #[test]
@@ -31,9 +36,9 @@ fn frames_arrive_one_by_one_however_they_are_cut() {
 fn a_length_above_the_limit_is_refused_before_memory_is_taken() {
     let (mut connection, mut other) = ends();
     other.write_all(&u32::MAX.to_le_bytes()).expect("a reader");
-    let refused = connection.receive().expect_err("a refusal");
+    let refused = connection.receive(None).expect_err("a refusal");
     assert_eq!(refused.kind(), ErrorKind::InvalidData);
-    assert!(connection.inbox.len() <= CHUNK);
+    assert!(connection.room() <= CHUNK);
 }
 
 #[test]
@@ -42,8 +47,8 @@ fn a_length_alone_takes_no_memory() {
     let (mut connection, mut other) = ends();
     other.write_all(&(LIMIT as u32).to_le_bytes()).expect("a reader");
     drop(other);
-    assert_eq!(connection.receive().expect("the end"), None);
-    assert!(connection.inbox.len() <= 2 * CHUNK);
+    assert_eq!(connection.receive(None).expect("the end"), None);
+    assert!(connection.room() <= 2 * CHUNK);
 }
 
 #[test]
@@ -53,7 +58,7 @@ fn the_other_ends_death_is_no_frame() {
         let (mut connection, mut other) = ends();
         other.write_all(&b"\x04\0\0\0body"[..cut]).expect("a reader");
         drop(other);
-        assert_eq!(connection.receive().expect("the end"), None);
+        assert_eq!(connection.receive(None).expect("the end"), None);
     }
 }
 
@@ -62,17 +67,17 @@ fn the_other_ends_death_is_no_frame() {
 fn nobody_waits_on_a_socket_that_does_not_block() {
     let (mut connection, other) = ends();
     connection.stream().set_nonblocking(true).expect("a socket");
-    assert_eq!(connection.try_receive().expect("a look"), Received::NotYet);
+    assert_eq!(connection.try_receive(None).expect("a look"), Received::NotYet);
     // More than the socket holds, and nobody reads it.
     let bytes = vec![0; 4 << 20];
     assert!(write(connection.stream(), &bytes).expect("some") < bytes.len());
     (&other).write_all(b"\x02\0\0\0o").expect("room");
-    assert_eq!(connection.try_receive().expect("a look"), Received::NotYet);
+    assert_eq!(connection.try_receive(None).expect("a look"), Received::NotYet);
     (&other).write_all(b"k").expect("room");
-    assert_eq!(connection.try_receive().expect("a look"), Received::Frame(b"ok"));
+    assert_eq!(connection.try_receive(None).expect("a look"), Received::Frame(b"ok"));
     drop(other);
     assert_eq!(write(connection.stream(), b"x").expect_err("gone").kind(), ErrorKind::BrokenPipe);
-    assert_eq!(connection.try_receive().expect("a look"), Received::Gone);
+    assert_eq!(connection.try_receive(None).expect("a look"), Received::Gone);
 }
 
 #[test]
@@ -80,14 +85,14 @@ fn a_batch_is_taken_apart_as_it_was_put_together() {
     let mut frame = Frame::default();
     frame.start(&Request { task: "task", each: true }).expect("it encodes");
     for (failed, item) in [(false, "a"), (false, "b"), (true, "c"), (false, ""), (false, "de")] {
-        let push = |to: &mut Vec<u8>| {
-            to.extend_from_slice(item.as_bytes());
+        let push = |to: &mut Encoder| {
+            to.put(item.as_bytes());
             Ok::<(), ()>(())
         };
         frame.push(failed, push).expect("it is appended");
     }
     let half = frame.push(false, |to| {
-        to.extend_from_slice(b"half");
+        to.put(b"half");
         Err(())
     });
     assert!(half.is_err());

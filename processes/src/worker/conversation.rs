@@ -8,9 +8,10 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::Worker;
-use crate::codec;
+use crate::codec::{self, Encoder};
 use crate::control::SLOTS;
 use crate::error::{Error, Side};
+use crate::fill::fill;
 use crate::reply;
 use crate::wire::{self, Frame, Items, LIMIT, Received};
 
@@ -152,7 +153,10 @@ impl Worker {
     /// If the worker is gone, or answers what makes no sense.
     pub fn replies(&mut self) -> Result<Option<Replies<'_>>, Gone> {
         let broken = |why: &str| Err(Gone::Broken(why.into()));
-        let body = match self.connection.try_receive() {
+        // Replies without a request are refused below, wherever they lie.
+        let number = self.flights.front().map_or(0, |flight| flight.number);
+        let arena = self.control.replies(number);
+        let body = match self.connection.try_receive(Some(arena)) {
             Ok(Received::Frame(body)) => body,
             Ok(Received::NotYet) => return Ok(None),
             Ok(Received::Gone) => return Err(Gone::Closed),
@@ -174,6 +178,7 @@ impl Worker {
         }
         if last {
             self.flights.pop_front();
+            self.frames[(number % SLOTS) as usize].rest();
             let Some(written) = self.written.0.checked_sub(1) else {
                 return broken("it answers what it has not been asked");
             };
@@ -214,10 +219,14 @@ impl Request<'_> {
     /// [`items`](Self::items) says how many there are.
     pub fn extend<In: Serialize>(&mut self, items: &[In], enough: usize) -> Result<usize, Error> {
         let frame = self.worker.next_frame();
-        let (added, failed) = frame.extend(items, enough);
-        let fits = frame.body() <= LIMIT && frame.items() <= MOST_ITEMS;
-        let added = if fits || self.take_back()? { added } else { added - 1 };
-        failed.map_or(Ok(added), |e| Err(unsendable(self.task, &e)))
+        let before = frame.items();
+        let write = |item, to: &mut Encoder| items.get(item).map(|item| codec::append(item, to));
+        let extended = frame.extend(enough.min(LIMIT), write);
+        if frame.body() > LIMIT || frame.items() > MOST_ITEMS {
+            self.take_back()?;
+        }
+        extended.map_err(|e| unsendable(self.task, &e))?;
+        Ok(self.items() - before)
     }
 
     #[cold]
@@ -258,6 +267,8 @@ impl Request<'_> {
         assert!(items > 0, "a request has items");
         frame.seal().expect("every push has looked at the limit");
         let number = worker.requests;
+        // What lay there before has been answered.
+        worker.frames[(number % SLOTS) as usize].share(worker.control.request(number), 0);
         worker.control.slot(number).open(items);
         worker.flights.push_back(Flight { number, items, answered: 0 });
         worker.requests = number.wrapping_add(1);
@@ -293,16 +304,19 @@ impl Replies<'_> {
                 self.items.advance(self.count);
             }
         }
-        while let Some((count, length, bytes)) = self.items.successes() {
-            to.reserve(count.min(1 << 16));
+        while let Some((count, length, mut rest)) = self.items.successes() {
+            // Room for more is taken when so much has come.
+            let most = count.min(1 << 16);
             let mut decoded = Decoded { items: &mut self.items, count: 0 };
-            let mut rest = bytes;
-            while decoded.count < count {
+            fill(to, most, || {
                 let (reply, after) = rest.split_at(length);
-                let Ok(output) = codec::decode(reply) else { return };
-                to.push(output);
+                let output = codec::decode(reply).ok()?;
                 rest = after;
                 decoded.count += 1;
+                Some(output)
+            });
+            if decoded.count < most {
+                return;
             }
         }
     }

@@ -21,6 +21,9 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
+use nix::sys::eventfd::{EfdFlags, EventFd};
+
+use crate::spare;
 
 /// How much is kept.
 const KEPT: usize = 4 << 10;
@@ -48,6 +51,8 @@ struct Pipe {
 /// The pipes that are read, and what tells which have something.
 struct Forwarder {
     epoll: Epoll,
+    /// Tells it that there are spare buffers to look after.
+    spare: EventFd,
     pipes: Mutex<HashMap<u64, Arc<Mutex<Pipe>>>>,
 }
 
@@ -129,10 +134,21 @@ impl Pipe {
     }
 }
 
+/// What `epoll` says of the event that is no pipe's.
+const SPARE: u64 = u64::MAX;
+
+/// Has the forwarder, if there is one, look after [spare buffers](spare).
+pub(crate) fn look_after_spare() {
+    if let Some(forwarder) = FORWARDER.get() {
+        let _ = forwarder.spare.write(1);
+    }
+}
+
+static FORWARDER: OnceLock<Forwarder> = OnceLock::new();
+
 /// The forwarder of this process, started with its first pipe; it sleeps while
 /// no worker writes, and ends with the process.
 fn forwarder() -> io::Result<&'static Forwarder> {
-    static FORWARDER: OnceLock<Forwarder> = OnceLock::new();
     static STARTING: Mutex<()> = Mutex::new(());
     if let Some(forwarder) = FORWARDER.get() {
         return Ok(forwarder);
@@ -140,11 +156,17 @@ fn forwarder() -> io::Result<&'static Forwarder> {
     let _starting = STARTING.lock().unwrap_or_else(PoisonError::into_inner);
     if FORWARDER.get().is_none() {
         let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
+        let flags = EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK;
+        let spare = EventFd::from_value_and_flags(0, flags)?;
+        // It tells of each write once, so that nobody has to read it.
+        let events = EpollFlags::EPOLLIN | EpollFlags::EPOLLET;
+        epoll.add(&spare, EpollEvent::new(events, SPARE))?;
+        let forwarder = Forwarder { epoll, spare, pipes: Mutex::default() };
         // It is there for all only if its thread is.
         let (tell, told) = std::sync::mpsc::channel::<&'static Forwarder>();
         let run = move || told.recv().map(Forwarder::run);
         std::thread::Builder::new().name("worker stderr".into()).stack_size(64 << 10).spawn(run)?;
-        let forwarder = FORWARDER.get_or_init(|| Forwarder { epoll, pipes: Mutex::default() });
+        let forwarder = FORWARDER.get_or_init(|| forwarder);
         tell.send(forwarder).expect("the thread waits for it");
     }
     Ok(FORWARDER.get().expect("it has just been made"))
@@ -154,7 +176,9 @@ impl Forwarder {
     fn run(&self) -> ! {
         let mut events = [EpollEvent::empty(); 16];
         loop {
-            let ready = self.epoll.wait(&mut events, EpollTimeout::NONE).unwrap_or(0);
+            let timeout = spare::sweep().and_then(|due| EpollTimeout::try_from(due).ok());
+            let timeout = timeout.unwrap_or(EpollTimeout::NONE);
+            let ready = self.epoll.wait(&mut events, timeout).unwrap_or(0);
             for event in &events[..ready] {
                 let pipe = lock(&self.pipes).get(&event.data()).cloned();
                 let Some(pipe) = pipe else { continue };

@@ -26,8 +26,9 @@ use crate::Error;
 const SLOW: Duration = Duration::from_millis(1);
 
 impl Drive<'_> {
-    /// Gives requests to workers until there is nobody or nothing left.
-    pub(super) fn hand_out(&mut self) {
+    /// Gives requests to workers until there is nobody or nothing left. `bored`
+    /// says that this thread has waited in vain, or is about to sleep.
+    pub(super) fn hand_out(&mut self, bored: bool) {
         let demand = self.crew.demand(&self.party).unwrap_or_else(|| {
             self.queue.drain(..).for_each(|piece| piece.job.fail(piece.items, &Error::Closed));
             Demand::default()
@@ -42,7 +43,7 @@ impl Drive<'_> {
         }
         let asked = self.hungry;
         self.hungry = false;
-        self.occupy(owed > 0);
+        self.occupy(owed > 0, bored);
         if demand.anybody && self.queue.is_empty() {
             self.give_back_idle(usize::MAX);
         }
@@ -53,12 +54,12 @@ impl Drive<'_> {
 
     /// Hands out what is queued, and what slow workers have not begun; no more
     /// ahead of time, and to no other worker, if one is `wanted` elsewhere.
-    fn occupy(&mut self, wanted: bool) {
+    fn occupy(&mut self, wanted: bool, bored: bool) {
         loop {
-            if self.queue.is_empty() && !self.take_from_the_slow(wanted) {
+            if self.queue.is_empty() && !(bored && self.take_from_the_slow(wanted)) {
                 return;
             }
-            let Some(hand) = self.choose(wanted) else {
+            let Some(hand) = self.choose(wanted, bored) else {
                 if self.hands.is_empty() && !self.recruit() {
                     return;
                 }
@@ -72,17 +73,14 @@ impl Drive<'_> {
     }
 
     /// The worker that the next piece goes to.
-    fn choose(&mut self, wanted: bool) -> Option<usize> {
+    fn choose(&mut self, wanted: bool, bored: bool) -> Option<usize> {
         let Piece { ahead, automatic, .. } = *self.queue.front()?;
         let idle = |hand: &Hand<'_>| hand.place.stage == Stage::Ready && hand.flights.is_empty();
         if let Some(hand) = self.hands.iter().position(idle) {
             return Some(hand);
         }
         let starting = self.hands.iter().any(|hand| hand.place.stage != Stage::Ready);
-        // More workers than processors speed nothing up, unless they wait for
-        // something; if they do, their requests grow old.
-        let busy = self.hands.iter().filter(|hand| hand.is_busy()).count();
-        let enough = automatic && busy >= processors() && !self.is_slow();
+        let enough = automatic && self.are_enough(bored);
         if !starting && !wanted && !enough && self.enlist_another() {
             return self.hands.iter().position(idle);
         }
@@ -161,7 +159,8 @@ impl Drive<'_> {
         let idle = |hand: &Hand<'_>| hand.place.stage == Stage::Ready && hand.flights.is_empty();
         let enlisted = |drive: &mut Self| {
             let starting = drive.hands.iter().any(|hand| hand.place.stage != Stage::Ready);
-            !starting && !wanted && drive.enlist_another()
+            let more = !starting && !wanted && !drive.are_enough(true);
+            more && drive.enlist_another()
         };
         let somebody = |drive: &Self| drive.hands.iter().any(idle);
         if !somebody(self) && (!enlisted(self) || !somebody(self)) {
@@ -218,6 +217,16 @@ impl Drive<'_> {
         let job = Arc::clone(&flight.piece.job);
         self.queue.push_front(Piece { job, items: taken, ..flight.piece });
         true
+    }
+
+    /// Whether as many workers are at work as pays. As long as this thread has
+    /// something to do it needs a processor itself: it encodes and decodes about
+    /// as fast as a worker does the tiniest of items. More workers than there
+    /// are processors speed nothing up, unless they wait for something; if they
+    /// do, their requests grow old.
+    fn are_enough(&self, bored: bool) -> bool {
+        let processors = if bored { processors() } else { processors().saturating_sub(1).max(1) };
+        self.busy() >= processors && !self.is_slow()
     }
 
     /// Whether a request has been under way for longer than tiny items take.
