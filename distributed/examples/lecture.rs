@@ -106,7 +106,7 @@ fn whoever_is_free() -> Result<(), Box<dyn Error>> {
 fn a_worker_dies() -> Result<(), Box<dyn Error>> {
     println!("\nkill -9 of a worker in the middle of its task");
     let client = Client::local().n_workers(1).start()?;
-    let mut sum = client.submit(&SLOW_ADD, (40, 2));
+    let sum = client.submit(&SLOW_ADD, (40, 2));
     if sum.wait_timeout(Duration::from_millis(300)) {
         return Err("a second cannot be over after 300 ms".into());
     }

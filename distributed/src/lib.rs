@@ -82,19 +82,25 @@
 //!
 //! [scheduling state machine]: https://distributed.dask.org/en/stable/scheduling-state.html
 
+mod argument;
+mod backend;
 mod client;
-mod cluster;
+mod delayed;
 mod error;
 mod future;
+mod graph;
+mod ids;
 mod info;
-mod job;
+mod local;
 mod placement;
 pub mod scheduler;
-mod worker_processes;
-mod worker_threads;
+mod slot;
 
-pub use client::{Client, LocalCluster};
+pub use argument::{Argument, With};
+pub use client::{Client, Submit};
+pub use delayed::{Delayed, delayed};
 pub use error::Error;
-pub use future::Future;
+pub use future::{AsCompleted, Future, as_completed, wait};
 pub use info::{Info, Place, WorkerInfo};
-pub use placement::Placement;
+pub use local::LocalCluster;
+pub use placement::{Placement, Policy};

@@ -10,7 +10,7 @@ use common::{
     ABORT, ABORT_ONCE, BOMB, DEADLINE, EXIT, INCREMENT, PANIC_ON_ODD, PID, SLEEP, THROW_BOMB,
     WAIT_ONCE, claim, clients, within,
 };
-use distributed::{Client, Error, Place};
+use distributed::{Client, Error, Future, Place};
 use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{Id, WaitPidFlag, waitid};
 use nix::unistd::Pid;
@@ -194,10 +194,10 @@ fn a_value_that_panics_when_it_is_dropped_harms_no_other_task() {
 }
 
 #[test]
-fn futures_that_nobody_wants_do_not_stop_their_tasks() {
+fn detached_tasks_are_done() {
     claim();
     for (name, client) in clients(2) {
-        drop(client.map(&INCREMENT, 0..100));
+        client.map(&INCREMENT, 0..100).into_iter().for_each(Future::detach);
         eventually("all are done", || client.info().done == 100);
         assert_eq!(client.info().waiting, 0, "{name}");
     }

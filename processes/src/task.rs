@@ -6,12 +6,14 @@
 //! along as its input.
 
 use std::collections::BTreeMap;
+use std::rc::Rc;
 use std::{fmt, io};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::batch::Batch;
+use crate::call::{self, MIXED};
 use crate::codec;
 use crate::reply::Failure;
 
@@ -61,9 +63,17 @@ impl<In, Out> fmt::Debug for Task<In, Out> {
     }
 }
 
-/// Answers a batch of inputs: where a task's types are known, and its name has
-/// been looked up, once for all of them.
-type Erased = Box<dyn Fn(&mut Batch<'_>) -> io::Result<()>>;
+/// A task without its types.
+struct Erased {
+    /// Answers a batch of inputs: where the types are known, and the name has
+    /// been looked up, once for all of them.
+    batch: Box<dyn Fn(&mut Batch<'_>) -> io::Result<()>>,
+    /// Answers one input: for a batch in which each names its own task.
+    one: Rc<One>,
+}
+
+/// From the bytes of an input to those of an output, which are appended.
+type One = dyn Fn(&[u8], &mut Vec<u8>) -> Result<(), Box<Failure>>;
 
 /// The tasks that this program's workers can be asked for.
 ///
@@ -146,13 +156,15 @@ impl Registry {
         Out: 'static,
     {
         let Task { name, run } = *task;
-        let erased: Erased = Box::new(move |batch| {
-            batch.answer(|input, replies| {
-                let input = codec::decode(input)
-                    .map_err(|e| Box::new(Failure::InputNotDecoded(e.to_string())))?;
-                encode(&run(input), replies)
-            })
+        assert_ne!(name, MIXED, "a task has a name");
+        let one = Rc::new(move |input: &[u8], replies: &mut Vec<u8>| {
+            let input = codec::decode(input)
+                .map_err(|e| Box::new(Failure::InputNotDecoded(e.to_string())))?;
+            encode(&run(input), replies)
         });
+        let same = Rc::clone(&one);
+        let batch = Box::new(move |batch: &mut Batch<'_>| batch.answer(&*same));
+        let erased = Erased { batch, one };
         assert!(self.tasks.insert(name, erased).is_none(), "two tasks are called {name}");
         self
     }
@@ -162,13 +174,23 @@ impl Registry {
     /// # Errors
     /// If the replies cannot be sent, or the request makes no sense.
     pub(crate) fn answer(&self, task: &str, batch: &mut Batch<'_>) -> io::Result<()> {
-        match self.tasks.get(task) {
-            Some(run) => run(batch),
-            None => batch.answer(|_, _| {
-                let known = self.tasks.keys().map(ToString::to_string).collect();
-                Err(Box::new(Failure::UnknownTask(known)))
-            }),
+        if task == MIXED {
+            return batch.answer(|call, replies| {
+                let (task, input) = call::parse(call)?;
+                let erased = self.tasks.get(task).ok_or_else(|| self.unknown())?;
+                (erased.one)(input, replies)
+            });
         }
+        match self.tasks.get(task) {
+            Some(erased) => (erased.batch)(batch),
+            None => batch.answer(|_, _| Err(self.unknown())),
+        }
+    }
+
+    #[cold]
+    fn unknown(&self) -> Box<Failure> {
+        let known = self.tasks.keys().map(ToString::to_string).collect();
+        Box::new(Failure::UnknownTask(known))
     }
 }
 
@@ -183,6 +205,12 @@ mod tests {
     use super::*;
 
     const DOUBLE: Task<u64, u64> = Task::new("double", |x| x * 2);
+
+    #[test]
+    #[should_panic(expected = "a task has a name")]
+    fn a_task_without_a_name_panics() {
+        let _ = Registry::new().with(&Task::new("", |x: u8| x));
+    }
 
     #[test]
     #[should_panic(expected = "two tasks are called double")]

@@ -2,6 +2,8 @@
 
 #![allow(dead_code, reason = "each test binary uses some of it")]
 
+use std::fs::OpenOptions;
+use std::io::Write;
 use std::sync::Barrier;
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::Duration;
@@ -60,6 +62,50 @@ pub(crate) const WAIT_ONCE: Task<String, u64> = Task::new("wait_once", |file| {
     7
 });
 
+pub(crate) const ADD: Task<(u64, u64), u64> = Task::new("add", |(x, y)| x + y);
+
+pub(crate) const SUM: Task<Vec<u64>, u64> = Task::new("sum", |xs| xs.into_iter().sum());
+
+pub(crate) const SUM_BYTES: Task<Vec<u8>, u64> =
+    Task::new("sum_bytes", |bytes| bytes.into_iter().map(u64::from).sum());
+
+/// Writes a line into a file, and returns one more.
+pub(crate) const LOG: Task<(String, u64), u64> = Task::new("log", |(file, x)| {
+    let mut log = OpenOptions::new().create(true).append(true).open(file).expect("a log");
+    writeln!(log, "{x}").expect("a line");
+    x + 1
+});
+
+/// Makes a file, to show that it ran.
+pub(crate) const TOUCH: Task<(u64, String), u64> = Task::new("touch", |(x, file)| {
+    std::fs::write(file, "").expect("a file");
+    x
+});
+
+/// Waits until the path is there.
+pub(crate) const WAIT_FOR: Task<String, u64> = Task::new("wait_for", |path| {
+    while !std::fs::exists(&path).expect("a path") {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    0
+});
+
+/// Does not end within a test.
+pub(crate) const LONG: Task<(), u64> = Task::new("long", |()| {
+    std::thread::sleep(2 * DEADLINE);
+    0
+});
+
+/// Fails so many times, which it counts by files in the directory, and then
+/// says how often it was tried.
+pub(crate) const FAIL_TIMES: Task<(String, usize), usize> =
+    Task::new("fail_times", |(directory, times)| {
+        let attempt = std::fs::read_dir(&directory).expect("a directory").count() + 1;
+        std::fs::write(format!("{directory}/{attempt}"), "").expect("a file");
+        assert!(attempt > times, "attempt {attempt}");
+        attempt
+    });
+
 /// The process that it runs in.
 pub(crate) const PID: Task<(), u32> = Task::new("pid", |()| std::process::id());
 
@@ -97,6 +143,14 @@ pub(crate) const REFUSES: Task<Refuses, u64> = Task::new("refuses", |_| 0);
 pub(crate) fn claim() {
     let registry = Registry::new()
         .with(&INCREMENT)
+        .with(&ADD)
+        .with(&SUM)
+        .with(&SUM_BYTES)
+        .with(&LOG)
+        .with(&TOUCH)
+        .with(&WAIT_FOR)
+        .with(&LONG)
+        .with(&FAIL_TIMES)
         .with(&SLEEP)
         .with(&CHECKED_ROOT)
         .with(&PANIC_ON_ODD)

@@ -1,0 +1,241 @@
+//! Where a result arrives, and who waits for it.
+//!
+//! One slot is shared by the back end, which settles it, and by the future,
+//! which reads it. What arrives are bytes: the future decodes them in the
+//! thread of whoever asks.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use processes::Answer;
+
+use crate::Error;
+
+/// The bytes of a value, or why there is none.
+pub(crate) type Settled = Result<Arc<Answer>, Error>;
+
+/// Where one task's result arrives.
+#[derive(Debug)]
+pub(crate) struct Slot {
+    pub(crate) task: &'static str,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+enum State {
+    Pending(Vec<Waiter>),
+    Done(Settled),
+}
+
+/// Whom to tell.
+#[derive(Debug)]
+pub(crate) enum Waiter {
+    Latch(Arc<Latch>),
+    /// The place of this future among those of the queue.
+    Queue(Arc<Queue>, usize),
+}
+
+impl Slot {
+    pub(crate) fn new(task: &'static str) -> Arc<Self> {
+        Arc::new(Self { task, state: Mutex::new(State::Pending(Vec::new())) })
+    }
+
+    /// A slot whose result is there already.
+    pub(crate) fn settled(task: &'static str, result: Settled) -> Arc<Self> {
+        Arc::new(Self { task, state: Mutex::new(State::Done(result)) })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // Nobody else's code runs under this lock, so a poisoned one is sound.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Settles it, if it is not settled yet.
+    pub(crate) fn settle(&self, result: Settled) {
+        let failed = result.is_err();
+        let mut state = self.lock();
+        let State::Pending(waiters) = &mut *state else { return };
+        let waiters = std::mem::take(waiters);
+        *state = State::Done(result);
+        drop(state);
+        waiters.into_iter().for_each(|waiter| waiter.tell(failed));
+    }
+
+    pub(crate) fn is_pending(&self) -> bool {
+        matches!(*self.lock(), State::Pending(_))
+    }
+
+    /// The result, if it is there.
+    pub(crate) fn result(&self) -> Option<Settled> {
+        match &*self.lock() {
+            State::Pending(_) => None,
+            State::Done(result) => Some(result.clone()),
+        }
+    }
+
+    /// Tells the waiter when it is settled, or now.
+    pub(crate) fn tell(&self, waiter: Waiter) {
+        let mut state = self.lock();
+        match &mut *state {
+            State::Pending(waiters) => waiters.push(waiter),
+            State::Done(result) => {
+                let failed = result.is_err();
+                drop(state);
+                waiter.tell(failed);
+            }
+        }
+    }
+
+    /// Waits until it is settled, at most so long; whether it is.
+    pub(crate) fn wait(&self, longest: Option<Duration>) -> bool {
+        if !self.is_pending() {
+            return true;
+        }
+        let latch = Latch::new(1);
+        self.tell(Waiter::Latch(Arc::clone(&latch)));
+        latch.wait(longest, false)
+    }
+}
+
+impl Waiter {
+    fn tell(self, failed: bool) {
+        match self {
+            Self::Latch(latch) => latch.count_down(failed),
+            Self::Queue(queue, place) => queue.push(place),
+        }
+    }
+}
+
+/// What a thread waits for that wants several results: it is woken once, not
+/// once a result.
+#[derive(Debug)]
+pub(crate) struct Latch {
+    left: Mutex<Left>,
+    changed: Condvar,
+}
+
+#[derive(Debug)]
+struct Left {
+    pending: usize,
+    failed: bool,
+    /// Whether the waiter wants to know of the first failure.
+    early: bool,
+}
+
+impl Latch {
+    pub(crate) fn new(pending: usize) -> Arc<Self> {
+        let left = Left { pending, failed: false, early: false };
+        Arc::new(Self { left: Mutex::new(left), changed: Condvar::new() })
+    }
+
+    fn count_down(&self, failed: bool) {
+        let mut left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
+        left.pending -= 1;
+        left.failed |= failed;
+        let tell = left.is_over();
+        drop(left);
+        if tell {
+            self.changed.notify_all();
+        }
+    }
+
+    /// Waits for all, or with `early` for the first failure; whether it came.
+    pub(crate) fn wait(&self, longest: Option<Duration>, early: bool) -> bool {
+        // A limit beyond what the clock can say is none.
+        let until = longest.and_then(|longest| Instant::now().checked_add(longest));
+        let mut left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
+        left.early = early;
+        while !left.is_over() {
+            left = match until.map(|until| until.saturating_duration_since(Instant::now())) {
+                None => self.changed.wait(left).unwrap_or_else(PoisonError::into_inner),
+                Some(Duration::ZERO) => return false,
+                Some(rest) => {
+                    let waited = self.changed.wait_timeout(left, rest);
+                    waited.unwrap_or_else(PoisonError::into_inner).0
+                }
+            };
+        }
+        true
+    }
+}
+
+impl Left {
+    fn is_over(&self) -> bool {
+        self.pending == 0 || (self.early && self.failed)
+    }
+}
+
+/// Results in the order in which they come.
+#[derive(Debug, Default)]
+pub(crate) struct Queue {
+    places: Mutex<VecDeque<usize>>,
+    came: Condvar,
+}
+
+impl Queue {
+    fn push(&self, place: usize) {
+        self.places.lock().unwrap_or_else(PoisonError::into_inner).push_back(place);
+        self.came.notify_one();
+    }
+
+    /// Waits for the next.
+    pub(crate) fn pop(&self) -> usize {
+        let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
+        loop {
+            if let Some(place) = places.pop_front() {
+                return place;
+            }
+            places = self.came.wait(places).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn value() -> Settled {
+        Ok(Arc::new(Answer::output(vec![7])))
+    }
+
+    #[test]
+    fn the_first_result_stays() {
+        let slot = Slot::new("seven");
+        assert!(slot.result().is_none() && slot.is_pending());
+        slot.settle(value());
+        slot.settle(Err(Error::Closed { task: "seven" }));
+        assert!(matches!(slot.result(), Some(Ok(answer)) if answer.bytes() == [7]));
+    }
+
+    #[test]
+    fn a_wait_that_is_given_up_loses_nothing() {
+        let slot = Slot::new("seven");
+        assert!(!slot.wait(Some(Duration::from_millis(1))));
+        slot.settle(value());
+        assert!(slot.wait(Some(Duration::MAX)));
+    }
+
+    #[test]
+    fn the_first_failure_ends_an_early_wait_only() {
+        let latch = Latch::new(2);
+        latch.count_down(true);
+        assert!(latch.wait(None, true));
+        assert!(!latch.wait(Some(Duration::from_millis(1)), false));
+        latch.count_down(false);
+        assert!(latch.wait(None, false));
+    }
+
+    #[test]
+    fn a_queue_has_the_order_of_coming() {
+        let slots: Vec<_> = (0..3).map(|_| Slot::new("n")).collect();
+        let queue = Arc::new(Queue::default());
+        slots[1].settle(value());
+        for (place, slot) in slots.iter().enumerate() {
+            slot.tell(Waiter::Queue(Arc::clone(&queue), place));
+        }
+        slots[2].settle(value());
+        slots[0].settle(value());
+        assert_eq!([queue.pop(), queue.pop(), queue.pop()], [1, 2, 0]);
+    }
+}
