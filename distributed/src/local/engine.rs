@@ -5,9 +5,10 @@
 //! hands or taken out again, a future is settled, a value dropped.
 
 use std::collections::VecDeque;
+use std::num::NonZero;
 use std::os::fd::AsFd;
 use std::sync::{Arc, mpsc};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use nix::poll::{PollFd, PollFlags, ppoll};
 use nix::sys::eventfd::EventFd;
@@ -31,6 +32,9 @@ use crate::{Error, Placement};
 /// another worker has nothing to do.
 const DEPTH: u32 = 256;
 
+/// How long it stays awake for what comes next: about what it costs to wake it.
+const LINGER: Duration = Duration::from_micros(50);
+
 pub(super) struct Engine {
     cluster: LocalCluster,
     inbox: Arc<Inbox>,
@@ -50,6 +54,8 @@ pub(super) struct Engine {
     started: Option<mpsc::Sender<Result<(), Error>>>,
     /// Why nothing more can be done.
     deserted: Option<Error>,
+    /// How many processors there are for this process.
+    processors: usize,
     /// Emptied, and used again.
     answers: Vec<(TaskId, Answer)>,
 }
@@ -73,6 +79,7 @@ impl Engine {
             next_block: 0,
             started: Some(started),
             deserted: None,
+            processors: std::thread::available_parallelism().map_or(1, NonZero::get),
             answers: Vec::new(),
             cluster,
         }
@@ -501,7 +508,7 @@ impl Engine {
 
     /// Sleeps until there is something to do.
     fn rest(&mut self) {
-        if !self.inbox.doze() {
+        if self.linger() || !self.inbox.doze() {
             return;
         }
         let mut until: Option<Instant> = None;
@@ -535,6 +542,32 @@ impl Engine {
         let _ = ppoll(ends.make_contiguous(), timeout, None);
         self.inbox.awake();
         let _ = self.alarm.read();
+    }
+
+    /// Stays awake for a moment, if it takes no processor from a worker: whether
+    /// something has come. What comes within this time costs no wake-up.
+    fn linger(&mut self) -> bool {
+        let busy = self.seats.iter().filter(|seat| seat.is_busy()).count();
+        if busy >= self.processors {
+            return false;
+        }
+        let until = Instant::now() + LINGER;
+        loop {
+            if self.inbox.is_full() {
+                return true;
+            }
+            for at in 0..self.seats.len() {
+                if self.seats[at].is_busy() && self.look_at_process(at) {
+                    self.act();
+                    self.post();
+                    return true;
+                }
+            }
+            if Instant::now() >= until {
+                return false;
+            }
+            std::hint::spin_loop();
+        }
     }
 
     fn info(&self) -> Info {

@@ -48,6 +48,9 @@ pub(super) struct Letters {
 /// The engine's inbox.
 pub(super) struct Inbox {
     letters: Mutex<Letters>,
+    /// There is something that the engine should not sleep over. Only a hint
+    /// for who looks without the lock.
+    full: AtomicBool,
     /// The engine sleeps, or is about to.
     asleep: AtomicBool,
     /// What wakes it. It is the engine's own, so that futures which outlive
@@ -60,8 +63,13 @@ impl Inbox {
     pub(super) fn new() -> io::Result<(Arc<Self>, Arc<EventFd>)> {
         let flags = EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK;
         let alarm = Arc::new(EventFd::from_value_and_flags(0, flags)?);
-        let (letters, asleep) = (Mutex::default(), AtomicBool::new(false));
-        Ok((Arc::new(Self { letters, asleep, alarm: Arc::downgrade(&alarm) }), alarm))
+        let inbox = Self {
+            letters: Mutex::default(),
+            full: AtomicBool::new(false),
+            asleep: AtomicBool::new(false),
+            alarm: Arc::downgrade(&alarm),
+        };
+        Ok((Arc::new(inbox), alarm))
     }
 
     fn letters(&self) -> MutexGuard<'_, Letters> {
@@ -72,6 +80,7 @@ impl Inbox {
     /// so under the lock, and who is about to sleep says so before it looks
     /// under the lock: one of the two sees the other.
     fn wake(&self) {
+        self.full.store(true, Ordering::Relaxed);
         if self.asleep.swap(false, Ordering::Relaxed)
             && let Some(alarm) = self.alarm.upgrade()
         {
@@ -123,12 +132,18 @@ impl Inbox {
 
     /// What has come, in exchange for empty ones.
     pub(super) fn take(&self, letters: &mut Letters) {
+        self.full.store(false, Ordering::Relaxed);
         let mut full = self.letters();
         letters.closed = full.closed;
         std::mem::swap(&mut letters.commands, &mut full.commands);
         std::mem::swap(&mut letters.released, &mut full.released);
         std::mem::swap(&mut letters.reports, &mut full.reports);
         std::mem::swap(&mut letters.begun, &mut full.begun);
+    }
+
+    /// Whether something has come.
+    pub(super) fn is_full(&self) -> bool {
+        self.full.load(Ordering::Relaxed)
     }
 
     /// The engine is about to sleep: whether it may. Releases alone keep

@@ -49,6 +49,7 @@
 //!     [
 //!         Action::Finish { task: double, outcome: Outcome::Returned },
 //!         Action::Free { task: two, holder: Holder::Worker(worker) },
+//!         Action::Forget { task: two },
 //!     ]
 //! );
 //! ```
