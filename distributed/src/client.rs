@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 use crate::cluster::{Cluster, Executor, serve};
 use crate::future::{self, Future};
 use crate::job::job;
-use crate::scheduler::Scheduler;
+use crate::scheduler::{Fifo, Scheduler};
 use crate::worker_processes::ProcessWorker;
 use crate::worker_threads::ThreadWorker;
 use crate::{Error, Info, Placement};
@@ -181,8 +181,8 @@ impl LocalCluster {
         if self.n_workers == 0 {
             return Err(Error::NoWorkers);
         }
-        let scheduler = Scheduler::new(self.placement, self.allowed_failures);
-        let cluster = Arc::new(Cluster::new(scheduler, self.n_workers));
+        let scheduler = Scheduler::new(Fifo, self.allowed_failures);
+        let cluster = Arc::new(Cluster::new(scheduler, self.placement, self.n_workers));
         // Dropped on any error below, the client ends what was started.
         let mut client = Client { cluster, workers: Vec::with_capacity(self.n_workers) };
         let (started, starts) = mpsc::channel();

@@ -18,10 +18,10 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, Sender, bounded};
 use processes::{Killer, message_of};
 
-use crate::Error;
 use crate::info::{Info, Place, WorkerInfo};
 use crate::job::{Job, Ran};
-use crate::scheduler::{Action, Event, Outcome, Scheduler, TaskId, WorkerId};
+use crate::scheduler::{Action, Event, Outcome, Scheduler, Spec, TaskId, WorkerId};
+use crate::{Error, Placement};
 
 /// How often a nanny tries to start another worker before it gives up.
 const STARTS: u32 = 3;
@@ -43,6 +43,10 @@ pub(crate) struct Cluster(Mutex<State>);
 
 struct State {
     scheduler: Scheduler,
+    placement: Placement,
+    /// Blocks are dealt round the workers from here, or every task that is
+    /// submitted alone would fall to the first worker.
+    next_block: usize,
     /// Jobs that wait. The others are in the hands of a worker's thread.
     jobs: HashMap<TaskId, Box<dyn Job>>,
     members: BTreeMap<WorkerId, Member>,
@@ -77,9 +81,11 @@ struct Over(Vec<(Box<dyn Job>, Outcome)>);
 
 impl Cluster {
     /// A cluster of so many threads, each of which will [`serve`].
-    pub(crate) fn new(scheduler: Scheduler, seats: usize) -> Self {
+    pub(crate) fn new(scheduler: Scheduler, placement: Placement, seats: usize) -> Self {
         Self(Mutex::new(State {
             scheduler,
+            placement,
+            next_block: 0,
             jobs: HashMap::new(),
             members: BTreeMap::new(),
             seats,
@@ -106,7 +112,8 @@ impl Cluster {
         let tasks: Vec<TaskId> = (state.next_task..).map(TaskId).take(jobs.len()).collect();
         state.next_task += tasks.len() as u64;
         state.jobs.extend(tasks.iter().copied().zip(jobs));
-        let over = state.handle(Event::Submitted { tasks });
+        let specs = state.specs(&tasks);
+        let over = state.handle(Event::Submitted { specs });
         drop(state);
         over.tell();
     }
@@ -120,8 +127,8 @@ impl Cluster {
         };
         Info {
             workers: state.members.iter().map(worker).collect(),
-            waiting: state.scheduler.waiting(),
-            running: state.scheduler.in_hand(),
+            waiting: state.scheduler.counts().ready,
+            running: state.scheduler.counts().assigned,
             done: state.done,
         }
     }
@@ -134,7 +141,7 @@ impl Cluster {
         // A worker without work reads the end of its inbox, and leaves.
         for (worker, member) in std::mem::take(&mut state.members) {
             if let Some(killer) = member.killer
-                && state.scheduler.is_busy(worker)
+                && state.scheduler.load(worker) > 0
             {
                 killer.kill();
             }
@@ -169,7 +176,7 @@ impl Cluster {
         let (inbox, tasks) = bounded(1);
         let (place, killer) = (executor.place(), executor.killer());
         state.members.insert(worker, Member { inbox, place, killer, done: 0 });
-        let over = state.handle(Event::WorkerJoined { worker });
+        let over = state.handle(Event::WorkerJoined { worker, depth: 1 });
         drop(state);
         over.tell();
         Some((worker, tasks))
@@ -188,7 +195,7 @@ impl Cluster {
             return Over(vec![(job, Outcome::Returned)]).tell();
         }
         state.jobs.insert(task, job);
-        let over = state.handle(Event::Finished { worker, task });
+        let over = state.handle(Event::Finished { worker, task, bytes: 0, kept: false });
         drop(state);
         over.tell();
     }
@@ -203,7 +210,8 @@ impl Cluster {
             return drop_quietly(job);
         }
         state.jobs.insert(task, job);
-        let over = state.handle(Event::WorkerLost { worker, suspicious });
+        let begun = if suspicious { vec![task] } else { Vec::new() };
+        let over = state.handle(Event::WorkerLost { worker, begun });
         drop(state);
         over.tell();
     }
@@ -224,8 +232,10 @@ impl fmt::Debug for Cluster {
 impl State {
     /// Feeds the scheduler and carries its actions out.
     fn handle(&mut self, event: Event) -> Over {
-        let mut over = Vec::new();
-        for action in self.scheduler.handle(event) {
+        let (mut over, mut ended) = (Vec::new(), Vec::new());
+        let mut actions = Vec::new();
+        self.scheduler.handle(event, &mut actions);
+        for action in actions {
             match action {
                 Action::Assign { task, worker } => {
                     let job = self.jobs.remove(&task).expect("a task that waits has its job here");
@@ -236,10 +246,33 @@ impl State {
                 Action::Finish { task, outcome } => {
                     let job = self.jobs.remove(&task).expect("a task in hand was handed back");
                     over.push((job, outcome));
+                    ended.push(task);
                 }
+                // One task at a time has nothing to recall, and values that
+                // are here need no fetching and no freeing.
+                _ => {}
             }
         }
+        if !ended.is_empty() {
+            // The future has the value, or will have it: nothing depends on it.
+            self.scheduler.handle(Event::Released { tasks: ended }, &mut Vec::new());
+        }
         Over(over)
+    }
+
+    /// The tasks of a batch, each with the worker whose block it falls into.
+    fn specs(&mut self, tasks: &[TaskId]) -> Vec<Spec> {
+        let names: Vec<WorkerId> = self.members.keys().copied().collect();
+        let mut specs = Vec::with_capacity(tasks.len());
+        let mut blocks = 0;
+        for (block, positions) in self.placement.blocks(tasks.len(), names.len()) {
+            let owner = |block| names[(self.next_block + block) % names.len()];
+            let home = block.map(owner);
+            blocks += usize::from(home.is_some());
+            specs.extend(tasks[positions].iter().map(|task| Spec { home, ..Spec::new(*task) }));
+        }
+        self.next_block = (self.next_block + blocks) % names.len().max(1);
+        specs
     }
 }
 
@@ -322,8 +355,8 @@ mod tests {
     use processes::Task;
 
     use super::*;
-    use crate::Placement;
     use crate::job::job;
+    use crate::scheduler::Fifo;
 
     const DOUBLE: Task<u64, u64> = Task::new("double", |x| x * 2);
 
@@ -350,7 +383,7 @@ mod tests {
 
     #[test]
     fn tasks_of_a_deserted_cluster_fail_now_and_later() {
-        let cluster = Cluster::new(Scheduler::new(Placement::Dynamic, 3), 2);
+        let cluster = Cluster::new(Scheduler::new(Fifo, 3), Placement::Dynamic, 2);
         let (jobs, futures): (Vec<_>, Vec<_>) = (0..10).map(|x| job(&DOUBLE, x)).unzip();
         cluster.submit(jobs);
         std::thread::scope(|scope| {
