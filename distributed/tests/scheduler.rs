@@ -79,6 +79,10 @@ fn finish(task: u64, outcome: Outcome) -> Action {
     Action::Finish { task: TaskId(task), outcome }
 }
 
+fn forget(task: u64) -> Action {
+    Action::Forget { task: TaskId(task) }
+}
+
 fn free(task: u64, worker: u64) -> Action {
     Action::Free { task: TaskId(task), holder: Holder::Worker(WorkerId(worker)) }
 }
@@ -212,7 +216,7 @@ fn a_value_is_freed_when_nobody_needs_it_and_not_before() {
     assert_eq!(run.kept(0, 1, 1), [finish(1, Outcome::Returned), free(0, 0)]);
     // It is remembered, for the value made of it may yet be lost.
     assert!(run.scheduler.is_known(TaskId(0)));
-    assert_eq!(run.release(1), [free(1, 0)]);
+    assert_eq!(run.release(1), [free(1, 0), forget(1), forget(0)]);
     assert!(!run.scheduler.is_known(TaskId(0)));
 }
 
@@ -240,7 +244,7 @@ fn what_the_driver_has_is_never_made_again() {
     run.kept(0, 0, 1);
     run.release(0);
     run.kept(0, 1, 1);
-    assert_eq!(run.on(Event::Secured { task: TaskId(1) }), []);
+    assert_eq!(run.on(Event::Secured { task: TaskId(1) }), [forget(0)]);
     assert!(!run.scheduler.is_known(TaskId(0)), "there is no use for it any more");
     assert_eq!(run.lose(0, &[]), []);
     assert!(run.scheduler.has_value(TaskId(1)));
@@ -271,7 +275,7 @@ fn scattered_data_outlives_its_future_while_results_may_have_to_be_made_of_it() 
     assert_eq!(assigned(&run.lose(0, &[])), [(1, 1)]);
     run.kept(1, 1, 1);
     let given_back = Action::Free { task: TaskId(0), holder: Holder::Driver };
-    assert_eq!(run.release(1), [free(1, 1), given_back]);
+    assert_eq!(run.release(1), [free(1, 1), forget(1), given_back, forget(0)]);
 }
 
 #[test]
