@@ -45,11 +45,14 @@ pub struct Delayed<T> {
     value: PhantomData<fn() -> T>,
 }
 
+/// An input's bytes, and where in them what belongs.
+pub(crate) type Described = (Vec<u8>, Vec<(usize, Hole)>);
+
 /// A node of a graph, without its types.
 pub(crate) struct Node {
     pub(crate) task: &'static str,
-    /// The input's bytes and their holes, or why there is none.
-    pub(crate) input: Result<(Vec<u8>, Vec<(usize, Hole)>), Error>,
+    /// The input, or why there is none.
+    pub(crate) input: Result<Described, Error>,
     pub(crate) here: Here,
 }
 

@@ -95,8 +95,7 @@ impl<Out: DeserializeOwned> Future<Out> {
 
     fn decoded(&self) -> Result<Out, Error> {
         let answer = self.slot.result().expect("it was waited for")?;
-        Error::of_panic(self.task(), || answer.decode(self.task()))?
-            .map_err(Error::from_process)
+        Error::of_panic(self.task(), || answer.decode(self.task()))?.map_err(Error::from_process)
     }
 }
 

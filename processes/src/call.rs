@@ -127,8 +127,8 @@ impl<In: DeserializeOwned, Out: Serialize> Task<In, Out> {
     pub fn answer(&self, input: &[u8]) -> Answer {
         let mut bytes = Vec::new();
         let answered = panics::catch(|| {
-            let input = codec::decode(input)
-                .map_err(|e| Failure::InputNotDecoded(e.to_string()))?;
+            let input =
+                codec::decode(input).map_err(|e| Failure::InputNotDecoded(e.to_string()))?;
             let output = self.run(input);
             codec::append(&output, &mut bytes).map_err(|e| Failure::OutputNotEncoded(e.to_string()))
         });

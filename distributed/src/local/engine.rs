@@ -15,12 +15,12 @@ use nix::sys::eventfd::EventFd;
 use nix::sys::time::TimeSpec;
 use processes::{Answer, Gone};
 
+use super::LocalCluster;
 use super::entry::{Entry, Trouble};
 use super::inbox::{Command, Inbox, Letters, refuse};
 use super::process::Wrong;
 use super::seat::{Life, Seat};
 use super::thread::Work;
-use super::LocalCluster;
 use crate::backend::Call;
 use crate::ids::TaskMap;
 use crate::info::{Info, WorkerInfo};
@@ -535,9 +535,8 @@ impl Engine {
                 Life::Echo(_) | Life::Empty => {}
             }
         }
-        let timeout = until.map(|until| {
-            TimeSpec::from(until.saturating_duration_since(Instant::now()))
-        });
+        let timeout =
+            until.map(|until| TimeSpec::from(until.saturating_duration_since(Instant::now())));
         // An interruption is a reason to look, like any other.
         let _ = ppoll(ends.make_contiguous(), timeout, None);
         self.inbox.awake();

@@ -79,9 +79,7 @@ impl Entry {
                 let limit = self.call.as_ref().and_then(|call| call.options.deadline);
                 Error::Timeout { task, limit: limit.unwrap_or_default() }
             }
-            (Outcome::DependencyFailed { .. }, _) => {
-                cause.unwrap_or(Error::Cancelled { task })
-            }
+            (Outcome::DependencyFailed { .. }, _) => cause.unwrap_or(Error::Cancelled { task }),
             _ => Error::Cancelled { task },
         };
         if let Some(slot) = &self.slot {
