@@ -50,6 +50,10 @@ impl<Out> Future<Out> {
         Arc::ptr_eq(&self.backend, backend)
     }
 
+    pub(crate) fn tell(&self, waiter: Waiter) {
+        self.slot.tell(waiter);
+    }
+
     /// Whether the result is there: [`result`](Self::result) will not wait.
     pub fn done(&self) -> bool {
         !self.slot.is_pending()

@@ -93,6 +93,7 @@ mod ids;
 mod info;
 mod local;
 mod placement;
+mod progress;
 pub mod scheduler;
 mod slot;
 
@@ -104,3 +105,4 @@ pub use future::{AsCompleted, Future, as_completed, wait};
 pub use info::{Info, Place, WorkerInfo};
 pub use local::LocalCluster;
 pub use placement::{Placement, Policy};
+pub use progress::progress;
