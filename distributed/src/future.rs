@@ -125,9 +125,11 @@ impl<Out> fmt::Debug for Future<Out> {
 /// Waits until all results are there, or one of them is an error, and takes
 /// them in order.
 pub(crate) fn gather<Out: DeserializeOwned>(futures: &[Future<Out>]) -> Result<Vec<Out>, Error> {
-    latch(futures).wait(None, true);
-    let failed = |future: &&Future<Out>| matches!(future.slot.result(), Some(Err(_)));
-    if let Some(failed) = futures.iter().find(failed) {
+    let latch = latch(futures);
+    latch.wait(None, true);
+    if latch.has_failed()
+        && let Some(failed) = futures.iter().find(|future| future.slot.has_failed())
+    {
         return Err(failed.decoded().err().expect("it has failed"));
     }
     futures.iter().map(Future::decoded).collect()

@@ -5,6 +5,7 @@
 //! thread of whoever asks.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -22,10 +23,21 @@ pub(crate) struct Slot {
     state: Mutex<State>,
 }
 
+/// A million of these may wait at once, so what is rare, an error or a second
+/// waiter, stands elsewhere.
 #[derive(Debug)]
 enum State {
-    Pending(Vec<Waiter>),
-    Done(Settled),
+    Pending(Waiters),
+    Done(Result<Arc<Answer>, Box<Error>>),
+}
+
+#[derive(Debug, Default)]
+enum Waiters {
+    #[default]
+    Nobody,
+    One(Waiter),
+    #[expect(clippy::box_collection, reason = "it keeps the others small")]
+    More(Box<Vec<Waiter>>),
 }
 
 /// Whom to tell.
@@ -38,12 +50,12 @@ pub(crate) enum Waiter {
 
 impl Slot {
     pub(crate) fn new(task: &'static str) -> Arc<Self> {
-        Arc::new(Self { task, state: Mutex::new(State::Pending(Vec::new())) })
+        Arc::new(Self { task, state: Mutex::new(State::Pending(Waiters::Nobody)) })
     }
 
     /// A slot whose result is there already.
     pub(crate) fn settled(task: &'static str, result: Settled) -> Arc<Self> {
-        Arc::new(Self { task, state: Mutex::new(State::Done(result)) })
+        Arc::new(Self { task, state: Mutex::new(State::Done(result.map_err(Box::new))) })
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -57,9 +69,13 @@ impl Slot {
         let mut state = self.lock();
         let State::Pending(waiters) = &mut *state else { return };
         let waiters = std::mem::take(waiters);
-        *state = State::Done(result);
+        *state = State::Done(result.map_err(Box::new));
         drop(state);
-        waiters.into_iter().for_each(|waiter| waiter.tell(failed));
+        match waiters {
+            Waiters::Nobody => {}
+            Waiters::One(waiter) => waiter.tell(failed),
+            Waiters::More(waiters) => waiters.into_iter().for_each(|waiter| waiter.tell(failed)),
+        }
     }
 
     pub(crate) fn is_pending(&self) -> bool {
@@ -70,8 +86,13 @@ impl Slot {
     pub(crate) fn result(&self) -> Option<Settled> {
         match &*self.lock() {
             State::Pending(_) => None,
-            State::Done(result) => Some(result.clone()),
+            State::Done(result) => Some(result.clone().map_err(|e| *e)),
         }
+    }
+
+    /// Whether it is settled with an error.
+    pub(crate) fn has_failed(&self) -> bool {
+        matches!(*self.lock(), State::Done(Err(_)))
     }
 
     /// Tells the waiter when it is settled, or now.
@@ -98,6 +119,19 @@ impl Slot {
     }
 }
 
+impl Waiters {
+    fn push(&mut self, waiter: Waiter) {
+        *self = match std::mem::take(self) {
+            Self::Nobody => Self::One(waiter),
+            Self::One(first) => Self::More(Box::new(vec![first, waiter])),
+            Self::More(mut waiters) => {
+                waiters.push(waiter);
+                Self::More(waiters)
+            }
+        };
+    }
+}
+
 impl Waiter {
     fn tell(self, failed: bool) {
         match self {
@@ -111,13 +145,16 @@ impl Waiter {
 /// once a result.
 #[derive(Debug)]
 pub(crate) struct Latch {
-    left: Mutex<Left>,
+    /// How many have not come. Whoever counts down to zero, or may end an early
+    /// wait, locks before it wakes: a waiter looks at this under the lock, so it
+    /// either sees it or is already asleep.
+    pending: AtomicUsize,
+    news: Mutex<News>,
     changed: Condvar,
 }
 
-#[derive(Debug)]
-struct Left {
-    pending: usize,
+#[derive(Debug, Default)]
+struct News {
     failed: bool,
     /// Whether the waiter wants to know of the first failure.
     early: bool,
@@ -125,44 +162,50 @@ struct Left {
 
 impl Latch {
     pub(crate) fn new(pending: usize) -> Arc<Self> {
-        let left = Left { pending, failed: false, early: false };
-        Arc::new(Self { left: Mutex::new(left), changed: Condvar::new() })
+        let pending = AtomicUsize::new(pending);
+        Arc::new(Self { pending, news: Mutex::default(), changed: Condvar::new() })
     }
 
     fn count_down(&self, failed: bool) {
-        let mut left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
-        left.pending -= 1;
-        left.failed |= failed;
-        let tell = left.is_over();
-        drop(left);
-        if tell {
-            self.changed.notify_all();
+        // `AcqRel`: who sees zero sees all that was settled.
+        let was_last = self.pending.fetch_sub(1, Ordering::AcqRel) == 1;
+        if was_last || failed {
+            let mut news = self.news.lock().unwrap_or_else(PoisonError::into_inner);
+            news.failed |= failed;
+            let tell = self.is_over(&news);
+            drop(news);
+            if tell {
+                self.changed.notify_all();
+            }
         }
+    }
+
+    fn is_over(&self, news: &News) -> bool {
+        self.pending.load(Ordering::Acquire) == 0 || (news.early && news.failed)
     }
 
     /// Waits for all, or with `early` for the first failure; whether it came.
     pub(crate) fn wait(&self, longest: Option<Duration>, early: bool) -> bool {
         // A limit beyond what the clock can say is none.
         let until = longest.and_then(|longest| Instant::now().checked_add(longest));
-        let mut left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
-        left.early = early;
-        while !left.is_over() {
-            left = match until.map(|until| until.saturating_duration_since(Instant::now())) {
-                None => self.changed.wait(left).unwrap_or_else(PoisonError::into_inner),
+        let mut news = self.news.lock().unwrap_or_else(PoisonError::into_inner);
+        news.early = early;
+        while !self.is_over(&news) {
+            news = match until.map(|until| until.saturating_duration_since(Instant::now())) {
+                None => self.changed.wait(news).unwrap_or_else(PoisonError::into_inner),
                 Some(Duration::ZERO) => return false,
                 Some(rest) => {
-                    let waited = self.changed.wait_timeout(left, rest);
+                    let waited = self.changed.wait_timeout(news, rest);
                     waited.unwrap_or_else(PoisonError::into_inner).0
                 }
             };
         }
         true
     }
-}
 
-impl Left {
-    fn is_over(&self) -> bool {
-        self.pending == 0 || (self.early && self.failed)
+    /// Whether something that has come is a failure. After a wait for all.
+    pub(crate) fn has_failed(&self) -> bool {
+        self.news.lock().unwrap_or_else(PoisonError::into_inner).failed
     }
 }
 
