@@ -145,7 +145,6 @@ impl Engine {
         }
         let homes = self.homes(calls.len());
         let mut specs = Vec::with_capacity(calls.len());
-        self.entries.reserve(calls.len());
         for (n, call) in calls.into_iter().enumerate() {
             let (priority, retries) = (call.options.priority, call.options.retries);
             let dependencies = call.input.dependencies();
@@ -158,7 +157,7 @@ impl Engine {
 
     /// Nobody holds the future any more, and the task is to be done all the same.
     fn detach(&mut self, task: TaskId) {
-        match self.entries.get_mut(&task) {
+        match self.entries.get_mut(task) {
             Some(entry) if entry.is_pending() => entry.detached = true,
             _ => self.tell(Event::Released { tasks: vec![task] }),
         }
@@ -324,7 +323,7 @@ impl Engine {
             seat.deadline.take_if(|(late, _)| *late == task);
         }
         self.done += 1;
-        let Some(entry) = self.entries.get_mut(&task) else { return };
+        let Some(entry) = self.entries.get_mut(task) else { return };
         if let Some(failure) = answer.failure(entry.task()) {
             let failed = Trouble::Failed(Error::from_process(failure));
             if entry.end().is_none() {
@@ -346,7 +345,7 @@ impl Engine {
         let Life::Process(process) = &mut seat.life else { return };
         let (worker, retires) = (seat.worker, seat.retires);
         let mut answers = std::mem::take(answers);
-        let name = |task| entries.get(&task).map_or("unknown", Entry::task);
+        let name = |task| entries.get(task).map_or("unknown", Entry::task);
         let (error, begun) = process.bury(gone, name, &mut answers);
         // The dead one is buried before another is born.
         seat.life = Life::Empty;
@@ -354,7 +353,7 @@ impl Engine {
             self.answered(worker, task, answer);
         }
         self.answers = answers;
-        if let Some(entry) = begun.and_then(|begun| self.entries.get_mut(&begun))
+        if let Some(entry) = begun.and_then(|begun| self.entries.get_mut(begun))
             && entry.end().is_none()
         {
             entry.error = Some(Box::new(Trouble::Died(error)));
@@ -392,11 +391,11 @@ impl Engine {
                 // Values are here, so workers hold none.
                 Action::Free { holder: Holder::Worker(_), .. } => {}
                 Action::Free { task, holder: Holder::Driver } => {
-                    if let Some(entry) = self.entries.get_mut(&task) {
+                    if let Some(entry) = self.entries.get_mut(task) {
                         entry.value = None;
                     }
                 }
-                Action::Forget { task } => _ = self.entries.remove(&task),
+                Action::Forget { task } => _ = self.entries.remove(task),
                 Action::Secure { task, .. } => self.tell(Event::Secured { task }),
                 Action::Dismiss { worker } => self.dismiss(worker),
             }
@@ -415,10 +414,10 @@ impl Engine {
             Life::Process(process) => process.hand(task),
             Life::Echo(tasks) => tasks.push_back(task),
             Life::Thread(_, outgoing) => {
-                let call = entries.get(&task).and_then(|entry| entry.call.as_ref());
+                let call = entries.get(task).and_then(|entry| entry.call.as_ref());
                 let call = call.expect("a task that is assigned can be run");
                 let value = |task| {
-                    let value = entries.get(&task).and_then(|entry| entry.value.as_ref());
+                    let value = entries.get(task).and_then(|entry| entry.value.as_ref());
                     value.expect("the inputs of a task in hand are here").bytes()
                 };
                 let input = call.input.parts(value).collect::<Vec<_>>().concat();
@@ -442,10 +441,10 @@ impl Engine {
 
     fn finish(&mut self, task: TaskId, outcome: Outcome) {
         let cause = match outcome {
-            Outcome::DependencyFailed { cause } => self.entries.get(&cause).and_then(Entry::end),
+            Outcome::DependencyFailed { cause } => self.entries.get(cause).and_then(Entry::end),
             _ => None,
         };
-        let Some(entry) = self.entries.get_mut(&task) else { return };
+        let Some(entry) = self.entries.get_mut(task) else { return };
         match outcome {
             Outcome::Returned => entry.returned(),
             _ => entry.over(outcome, cause),
@@ -484,7 +483,7 @@ impl Engine {
                 Life::Echo(tasks) if !tasks.is_empty() => {
                     something = true;
                     for task in std::mem::take(tasks) {
-                        let input = self.entries.get(&task).and_then(Entry::input);
+                        let input = self.entries.get(task).and_then(Entry::input);
                         let echo = input.map(|input| input.bytes.clone()).unwrap_or_default();
                         self.answered(worker, task, Answer::output(echo));
                     }
@@ -500,7 +499,7 @@ impl Engine {
 
     /// A task could not be sent.
     fn refused(&mut self, worker: WorkerId, task: TaskId, error: processes::Error) {
-        if let Some(entry) = self.entries.get_mut(&task) {
+        if let Some(entry) = self.entries.get_mut(task) {
             entry.error = Some(Box::new(Trouble::Failed(Error::from_process(error))));
         }
         self.tell(Event::Failed { worker, task });

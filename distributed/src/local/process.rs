@@ -90,7 +90,7 @@ impl ProcessWorker {
             let mut request = self.worker.mixed_request(false);
             let (mut tasks, mut deadline) = (VecDeque::new(), None);
             while let Some(&task) = self.outgoing.front() {
-                let Some(call) = entries.get(&task).and_then(|entry| entry.call.as_ref()) else {
+                let Some(call) = entries.get(task).and_then(|entry| entry.call.as_ref()) else {
                     // It is over, and was taken out of the worker's hands.
                     self.outgoing.pop_front();
                     continue;
@@ -100,7 +100,7 @@ impl ProcessWorker {
                     break;
                 }
                 let input = call.input.parts(|dependency| {
-                    let value = entries.get(&dependency).and_then(|entry| entry.value.as_ref());
+                    let value = entries.get(dependency).and_then(|entry| entry.value.as_ref());
                     value.expect("the inputs of a task in hand are here").bytes()
                 });
                 match request.push_call(call.task, input) {
