@@ -88,6 +88,12 @@ impl Writer {
         Self { task, backend, bytes: Vec::new(), holes: Vec::new() }
     }
 
+    /// Ready for the next input.
+    pub(crate) fn clear(&mut self) {
+        self.bytes.clear();
+        self.holes.clear();
+    }
+
     fn count(&mut self, count: usize) -> Result<(), Refused> {
         processes::encode_count(self.task, count, &mut self.bytes).map_err(Refused::Value)
     }

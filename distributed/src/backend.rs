@@ -6,6 +6,7 @@
 //! one set of tests can hold for all.
 
 use std::fmt;
+use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,6 +24,11 @@ pub(crate) trait Backend: Send + Sync + fmt::Debug {
     /// Takes calls in; their slots are settled sooner or later, whatever comes.
     /// Those that a call depends on were taken in before, or stand earlier.
     fn submit(&self, calls: Vec<Call>);
+
+    /// Whether tasks are dealt out by their place in a batch, so that it has to
+    /// be submitted whole. Otherwise it comes in parts, and the first tasks run
+    /// while the last are being encoded.
+    fn wants_whole_batches(&self) -> bool;
 
     /// Takes a value in, for tasks to come.
     fn scatter(&self, task: TaskId, value: Arc<Answer>);
@@ -55,12 +61,17 @@ pub(crate) trait Backend: Send + Sync + fmt::Debug {
 /// One task to do.
 pub(crate) struct Call {
     pub(crate) id: TaskId,
-    pub(crate) task: &'static str,
+    /// Where its result is waited for; it knows the task's name.
+    pub(crate) slot: Arc<Slot>,
+    pub(crate) work: Work,
+}
+
+/// What there is to do of it.
+pub(crate) struct Work {
     pub(crate) input: Input,
     pub(crate) options: Options,
     /// Runs it in this process, from bytes to bytes.
     pub(crate) here: Option<Here>,
-    pub(crate) slot: Arc<Slot>,
 }
 
 /// A task without its types.
@@ -77,14 +88,71 @@ pub(crate) struct Options {
 /// An input in bytes, with holes where the values of other tasks belong.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Input {
-    pub(crate) bytes: Vec<u8>,
+    pub(crate) bytes: Bytes,
     /// Where in `bytes`, and whose value; in order.
-    pub(crate) holes: Vec<(usize, TaskId)>,
+    pub(crate) holes: Box<[(usize, TaskId)]>,
+}
+
+/// Bytes, of which a few take no memory of their own: what one thread allocates
+/// for a number and another frees costs more than to send it.
+#[derive(Clone, Debug)]
+pub(crate) enum Bytes {
+    Few(u8, [u8; FEW]),
+    Many(Box<[u8]>),
+}
+
+/// As many as make the whole as large as a `Vec`.
+const FEW: usize = 22;
+
+impl From<&[u8]> for Bytes {
+    fn from(bytes: &[u8]) -> Self {
+        let mut few = [0; FEW];
+        match few.get_mut(..bytes.len()) {
+            Some(place) => {
+                place.copy_from_slice(bytes);
+                Self::Few(bytes.len() as u8, few)
+            }
+            None => Self::Many(bytes.into()),
+        }
+    }
+}
+
+impl Bytes {
+    /// What a buffer holds, which is empty then. What is large is not copied.
+    pub(crate) fn taken_from(buffer: &mut Vec<u8>) -> Self {
+        const LARGE: usize = 64 << 10;
+        if buffer.len() > LARGE {
+            return Self::Many(std::mem::take(buffer).into());
+        }
+        let bytes = Self::from(&buffer[..]);
+        buffer.clear();
+        bytes
+    }
+}
+
+impl Deref for Bytes {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        match self {
+            Self::Few(count, bytes) => &bytes[..usize::from(*count)],
+            Self::Many(bytes) => bytes,
+        }
+    }
+}
+
+impl Default for Bytes {
+    fn default() -> Self {
+        Self::Few(0, [0; FEW])
+    }
 }
 
 impl Input {
     /// The tasks whose values it takes, each once.
     pub(crate) fn dependencies(&self) -> Box<[TaskId]> {
+        if self.holes.is_empty() {
+            return Box::default();
+        }
         let mut tasks: Vec<TaskId> = self.holes.iter().map(|(_, task)| *task).collect();
         tasks.sort_unstable();
         tasks.dedup();
@@ -114,13 +182,26 @@ mod tests {
     #[test]
     fn holes_are_filled_in_order() {
         let (one, two) = (TaskId(1), TaskId(2));
-        let holes = vec![(0, two), (2, one), (2, two), (3, one)];
-        let input = Input { bytes: vec![10, 11, 12], holes };
+        let holes = [(0, two), (2, one), (2, two), (3, one)].into();
+        let input = Input { bytes: [10, 11, 12][..].into(), holes };
         let value = |task| if task == one { &[1][..] } else { &[2, 2] };
         let parts: Vec<&[u8]> = input.parts(value).collect();
         assert_eq!(parts.concat(), [2, 2, 10, 11, 1, 2, 2, 12, 1]);
         assert_eq!(*input.dependencies(), [one, two]);
-        let plain = Input { bytes: vec![5], holes: Vec::new() };
+        let plain = Input { bytes: [5][..].into(), holes: Box::default() };
         assert_eq!(plain.parts(|_| unreachable!()).collect::<Vec<_>>(), [[5]]);
+    }
+
+    #[test]
+    fn bytes_are_what_they_were() {
+        for count in [0, 1, FEW - 1, FEW, FEW + 1, 1_000] {
+            let bytes: Vec<u8> = (0..count).map(|n| n as u8).collect();
+            assert_eq!(*Bytes::from(&bytes[..]), bytes[..]);
+        }
+        let mut buffer = vec![7; 1 << 20];
+        assert_eq!(*Bytes::taken_from(&mut buffer), vec![7; 1 << 20]);
+        buffer.extend([1, 2]);
+        assert_eq!(*Bytes::taken_from(&mut buffer), [1, 2]);
+        assert!(buffer.is_empty());
     }
 }

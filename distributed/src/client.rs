@@ -8,12 +8,11 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::argument::{Argument, Refused, Writer};
-use crate::backend::{Backend, Call, Here, Options};
+use crate::backend::{Backend, Call, Here, Options, Work};
 use crate::delayed::Node;
 use crate::future::{self, Future};
 use crate::graph::Graph;
 use crate::local::LocalCluster;
-use crate::scheduler::TaskId;
 use crate::slot::Slot;
 use crate::{Error, Info};
 
@@ -84,11 +83,11 @@ impl Client {
         self.with().submit(task, input)
     }
 
-    /// Hands one task for each input in, as one batch; the futures are in the
-    /// inputs' order.
+    /// Hands one task for each input in; the futures are in the inputs' order.
     ///
     /// Every input is a task of its own: none are grouped into chunks, so each
-    /// may go to another worker, and each costs the overhead of one.
+    /// may go to another worker, and each costs the overhead of one. The first
+    /// may run while the inputs of the last are still being asked for.
     pub fn map<In, Out, A>(
         &self,
         task: &Task<In, Out>,
@@ -236,27 +235,29 @@ impl<'c> Submit<'c> {
         let backend = &self.client.backend;
         let name = task.name();
         let here = (!backend.is_remote()).then(|| here(task));
-        let write = |input: A| {
-            let mut writer = Writer::new(name, Some(Arc::clone(backend)));
-            match input.write(&mut writer) {
-                Ok(()) => Ok(writer),
-                Err(Refused::Value(e)) => Err(Error::from_process(e)),
-                Err(Refused::Foreign) => Err(Error::Foreign { task: name }),
-            }
-        };
-        let written: Vec<Result<Writer, Error>> = inputs.into_iter().map(write).collect();
-        let first = backend.names(written.len() as u64);
+        let mut writer = Writer::new(name, Some(Arc::clone(backend)));
         let mut graph = Graph::new(backend);
-        let mut futures = Vec::with_capacity(written.len());
-        for (writer, n) in written.into_iter().zip(0..) {
-            let id = TaskId(first.0 + n);
-            let slot = match writer.and_then(|writer| graph.input(writer)) {
+        let inputs = inputs.into_iter();
+        let mut futures = Vec::with_capacity(inputs.size_hint().0);
+        for input in inputs {
+            let written = match input.write(&mut writer) {
+                Ok(()) => graph.input(&mut writer),
+                Err(refused) => {
+                    writer.clear();
+                    Err(match refused {
+                        Refused::Value(e) => Error::from_process(e),
+                        Refused::Foreign => Error::Foreign { task: name },
+                    })
+                }
+            };
+            // Behind the names of what it depends on.
+            let id = backend.names(1);
+            let slot = match written {
                 Err(e) => Slot::settled(name, Err(e)),
                 Ok(input) => {
                     let slot = Slot::new(name);
-                    let (here, options) = (here.clone(), self.options);
-                    let slot_too = Arc::clone(&slot);
-                    graph.push(Call { id, task: name, input, options, here, slot: slot_too });
+                    let work = Work { input, options: self.options, here: here.clone() };
+                    graph.push(Call { id, slot: Arc::clone(&slot), work });
                     slot
                 }
             };

@@ -5,24 +5,37 @@ use std::sync::Arc;
 
 use crate::Error;
 use crate::argument::{Hole, Writer};
-use crate::backend::{Backend, Call, Input, Options};
+use crate::backend::{Backend, Bytes, Call, Input, Options, Work};
 use crate::delayed::{Node, reachable};
 use crate::scheduler::TaskId;
 use crate::slot::Slot;
 
+/// How many calls are submitted together, if parts will do.
+const PART: usize = 1 << 10;
+
 /// The calls of graphs, for one submission.
 pub(crate) struct Graph<'b> {
     backend: &'b Arc<dyn Backend>,
+    /// Whether they go in one piece.
+    whole: bool,
     calls: Vec<Call>,
     /// What became of each node: its name, or why it cannot be called.
     nodes: HashMap<*const Node, Result<TaskId, Error>>,
     /// The nodes, which the keys of the map stand for as long as they live.
     kept: Vec<Arc<Node>>,
+    wanted: Option<TaskId>,
 }
 
 impl<'b> Graph<'b> {
     pub(crate) fn new(backend: &'b Arc<dyn Backend>) -> Self {
-        Self { backend, calls: Vec::new(), nodes: HashMap::new(), kept: Vec::new() }
+        Self {
+            backend,
+            whole: backend.wants_whole_batches(),
+            calls: Vec::new(),
+            nodes: HashMap::new(),
+            kept: Vec::new(),
+            wanted: None,
+        }
     }
 
     /// Adds what a node needs, and the node.
@@ -43,55 +56,66 @@ impl<'b> Graph<'b> {
     }
 
     fn call(&mut self, node: &Arc<Node>) -> Result<TaskId, Error> {
-        let (bytes, holes) = node.input.clone()?;
-        let input = self.fill(bytes, holes)?;
+        let (bytes, holes) = node.input.as_ref().map_err(Clone::clone)?;
+        let holes = self.fill(holes.iter().cloned())?;
+        let input = Input { bytes: bytes[..].into(), holes };
         let id = self.backend.names(1);
-        self.calls.push(Call {
-            id,
-            task: node.task,
-            input,
-            options: Options::default(),
-            here: (!self.backend.is_remote()).then(|| Arc::clone(&node.here)),
-            slot: Slot::new(node.task),
-        });
+        let here = (!self.backend.is_remote()).then(|| Arc::clone(&node.here));
+        let work = Work { input, options: Options::default(), here };
+        self.calls.push(Call { id, slot: Slot::new(node.task), work });
         Ok(id)
     }
 
-    /// The input that a writer has written; what it takes is added.
+    /// The input that a writer has written, which is empty then; what it takes
+    /// is added.
     ///
     /// # Errors
     /// As [`add`](Self::add).
-    pub(crate) fn input(&mut self, writer: Writer) -> Result<Input, Error> {
-        self.fill(writer.bytes, writer.holes)
+    pub(crate) fn input(&mut self, writer: &mut Writer) -> Result<Input, Error> {
+        let bytes = Bytes::taken_from(&mut writer.bytes);
+        Ok(Input { bytes, holes: self.fill(writer.holes.drain(..))? })
     }
 
-    fn fill(&mut self, bytes: Vec<u8>, holes: Vec<(usize, Hole)>) -> Result<Input, Error> {
+    fn fill(
+        &mut self,
+        holes: impl Iterator<Item = (usize, Hole)>,
+    ) -> Result<Box<[(usize, TaskId)]>, Error> {
         let named = |(at, hole)| {
             Ok(match hole {
                 Hole::Task(task) => (at, task),
                 Hole::Node(node) => (at, self.add(&node)?),
             })
         };
-        let holes = holes.into_iter().map(named).collect::<Result<_, Error>>()?;
-        Ok(Input { bytes, holes })
+        holes.map(named).collect()
     }
 
     /// Adds a call that is no node.
     pub(crate) fn push(&mut self, call: Call) {
         self.calls.push(call);
+        if self.calls.len() >= PART && !self.whole {
+            self.backend.submit(std::mem::replace(&mut self.calls, Vec::with_capacity(PART)));
+        }
     }
 
-    /// The slot of a node that was added.
+    /// The slot of a node that was added and not submitted yet.
     pub(crate) fn slot(&self, id: TaskId) -> Option<Arc<Slot>> {
         let call = self.calls.iter().rev().find(|call| call.id == id);
         call.map(|call| Arc::clone(&call.slot))
     }
 
-    /// Submits all. Nobody holds futures of the nodes but of `wanted`: the
-    /// others stay as long as somebody takes their values.
-    pub(crate) fn submit(self, wanted: Option<TaskId>) {
-        self.backend.submit(self.calls);
-        for id in self.nodes.into_values().flatten().filter(|id| wanted != Some(*id)) {
+    /// Submits what is left. Nobody holds futures of the nodes but of `wanted`:
+    /// the others stay as long as somebody takes their values.
+    pub(crate) fn submit(mut self, wanted: Option<TaskId>) {
+        self.wanted = wanted;
+        self.backend.submit(std::mem::take(&mut self.calls));
+    }
+}
+
+impl Drop for Graph<'_> {
+    /// Also when an input panics in the middle: parts may be submitted.
+    fn drop(&mut self) {
+        let nodes = std::mem::take(&mut self.nodes).into_values().flatten();
+        for id in nodes.filter(|id| self.wanted != Some(*id)) {
             self.backend.release(id);
         }
     }

@@ -134,13 +134,15 @@ impl LocalCluster {
         let (inbox, alarm) = Inbox::new().map_err(thread)?;
         let (started, start) = mpsc::channel();
         let remote = self.kind == Kind::Processes;
+        let whole_batches = self.placement == Placement::StaticBlocks;
         let its_inbox = Arc::clone(&inbox);
         let engine = std::thread::Builder::new()
             .name("cluster".into())
             .spawn(move || Engine::new(self, (its_inbox, alarm), started).run())
             .map_err(thread)?;
         let engine = Mutex::new(Some(engine));
-        let local = Arc::new(Local { inbox, remote, names: AtomicU64::new(0), engine });
+        let local =
+            Arc::new(Local { inbox, remote, whole_batches, names: AtomicU64::new(0), engine });
         let outcome = start.recv().unwrap_or(Err(Error::NoWorkers));
         // Dropped on an error, the client waits until all is gone.
         let client = Client::new(local);
@@ -153,6 +155,7 @@ impl LocalCluster {
 struct Local {
     inbox: Arc<Inbox>,
     remote: bool,
+    whole_batches: bool,
     names: AtomicU64,
     engine: Mutex<Option<JoinHandle<()>>>,
 }
@@ -166,6 +169,10 @@ impl Backend for Local {
         if !calls.is_empty() {
             self.inbox.send(Command::Submit(calls));
         }
+    }
+
+    fn wants_whole_batches(&self) -> bool {
+        self.whole_batches
     }
 
     fn scatter(&self, task: TaskId, value: Arc<Answer>) {

@@ -21,7 +21,7 @@ use super::inbox::{Command, Inbox, Letters, refuse};
 use super::process::Wrong;
 use super::seat::{Life, Seat};
 use super::thread::Work;
-use crate::backend::Call;
+use crate::backend::{Call, Input};
 use crate::ids::TaskMap;
 use crate::info::{Info, WorkerInfo};
 use crate::scheduler::{Action, Event, Holder, Outcome, Scheduler, Spec, TaskId, WorkerId};
@@ -146,8 +146,8 @@ impl Engine {
         let homes = self.homes(calls.len());
         let mut specs = Vec::with_capacity(calls.len());
         for (n, call) in calls.into_iter().enumerate() {
-            let (priority, retries) = (call.options.priority, call.options.retries);
-            let dependencies = call.input.dependencies();
+            let (priority, retries) = (call.work.options.priority, call.work.options.retries);
+            let dependencies = call.work.input.dependencies();
             let home = homes.get(n).copied().flatten();
             specs.push(Spec { task: call.id, dependencies, priority, retries, home });
             self.entries.insert(call.id, Entry::of_call(call));
@@ -414,15 +414,11 @@ impl Engine {
             Life::Process(process) => process.hand(task),
             Life::Echo(tasks) => tasks.push_back(task),
             Life::Thread(_, outgoing) => {
-                let call = entries.get(task).and_then(|entry| entry.call.as_ref());
-                let call = call.expect("a task that is assigned can be run");
-                let value = |task| {
-                    let value = entries.get(task).and_then(|entry| entry.value.as_ref());
-                    value.expect("the inputs of a task in hand are here").bytes()
-                };
-                let input = call.input.parts(value).collect::<Vec<_>>().concat();
-                let here = call.here.as_ref().expect("calls for threads can be run here");
-                let deadline = call.options.deadline;
+                let work = entries.get(task).and_then(|entry| entry.work.as_ref());
+                let work = work.expect("a task that is assigned can be run");
+                let input = whole(entries, &work.input);
+                let here = work.here.as_ref().expect("calls for threads can be run here");
+                let deadline = work.options.deadline;
                 outgoing.push(Work { task, here: Arc::clone(here), input, deadline });
             }
             Life::Starting(_) | Life::Pause(_) | Life::Empty => {}
@@ -483,8 +479,9 @@ impl Engine {
                 Life::Echo(tasks) if !tasks.is_empty() => {
                     something = true;
                     for task in std::mem::take(tasks) {
-                        let input = self.entries.get(task).and_then(Entry::input);
-                        let echo = input.map(|input| input.bytes.clone()).unwrap_or_default();
+                        let work = self.entries.get(task).and_then(|entry| entry.work.as_ref());
+                        let echo = work.map(|work| whole(&self.entries, &work.input));
+                        let echo = echo.unwrap_or_default();
                         self.answered(worker, task, Answer::output(echo));
                     }
                 }
@@ -583,6 +580,18 @@ impl Engine {
             done: self.done,
         }
     }
+}
+
+/// An input in one piece.
+fn whole(entries: &TaskMap<Entry>, input: &Input) -> Vec<u8> {
+    if input.holes.is_empty() {
+        return input.bytes.to_vec();
+    }
+    let value = |task| {
+        let value = entries.get(task).and_then(|entry| entry.value.as_ref());
+        value.expect("the inputs of a task in hand are here").bytes()
+    };
+    input.parts(value).collect::<Vec<_>>().concat()
 }
 
 impl Drop for Engine {

@@ -5,14 +5,14 @@ use std::sync::Arc;
 use processes::Answer;
 
 use crate::Error;
-use crate::backend::{Call, Input};
+use crate::backend::{Call, Work};
 use crate::scheduler::Outcome;
 use crate::slot::Slot;
 
 /// A task that the scheduler knows.
 pub(super) struct Entry {
     /// Of a task that can still be run; scattered data never could.
-    pub(super) call: Option<Call>,
+    pub(super) work: Option<Work>,
     pub(super) slot: Option<Arc<Slot>>,
     /// The value, once there is one.
     pub(super) value: Option<Arc<Answer>>,
@@ -36,21 +36,17 @@ pub(super) enum Trouble {
 
 impl Entry {
     pub(super) fn of_call(call: Call) -> Self {
-        let slot = Some(Arc::clone(&call.slot));
-        Self { call: Some(call), slot, value: None, error: None, detached: false }
+        let (work, slot) = (Some(call.work), Some(call.slot));
+        Self { work, slot, value: None, error: None, detached: false }
     }
 
     pub(super) fn of_value(value: Arc<Answer>) -> Self {
-        Self { call: None, slot: None, value: Some(value), error: None, detached: false }
+        Self { work: None, slot: None, value: Some(value), error: None, detached: false }
     }
 
     /// Whether it has no result yet.
     pub(super) fn is_pending(&self) -> bool {
         self.value.is_none() && self.end().is_none()
-    }
-
-    pub(super) fn input(&self) -> Option<&Input> {
-        self.call.as_ref().map(|call| &call.input)
     }
 
     pub(super) fn task(&self) -> &'static str {
@@ -63,7 +59,7 @@ impl Entry {
             slot.settle(Ok(Arc::clone(value)));
         }
         // The value is safe here, so nobody will run it again.
-        self.call = None;
+        self.work = None;
     }
 
     /// Tells whoever waits that there is none; `cause` is the error of the one
@@ -76,7 +72,7 @@ impl Entry {
                 Error::WorkerKilled { task, attempts, last }
             }
             (Outcome::Expired, _) => {
-                let limit = self.call.as_ref().and_then(|call| call.options.deadline);
+                let limit = self.work.as_ref().and_then(|work| work.options.deadline);
                 Error::Timeout { task, limit: limit.unwrap_or_default() }
             }
             (Outcome::DependencyFailed { .. }, _) => cause.unwrap_or(Error::Cancelled { task }),
@@ -85,7 +81,7 @@ impl Entry {
         if let Some(slot) = &self.slot {
             slot.settle(Err(error.clone()));
         }
-        self.call = None;
+        self.work = None;
         self.error = Some(Box::new(Trouble::Over(error)));
     }
 

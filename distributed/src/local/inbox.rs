@@ -173,7 +173,7 @@ impl Inbox {
 pub(super) fn refuse(command: Command) {
     if let Command::Submit(calls) = command {
         for call in calls {
-            call.slot.settle(Err(crate::Error::Closed { task: call.task }));
+            call.slot.settle(Err(crate::Error::Closed { task: call.slot.task }));
         }
     }
 }

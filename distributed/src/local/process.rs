@@ -90,20 +90,21 @@ impl ProcessWorker {
             let mut request = self.worker.mixed_request(false);
             let (mut tasks, mut deadline) = (VecDeque::new(), None);
             while let Some(&task) = self.outgoing.front() {
-                let Some(call) = entries.get(task).and_then(|entry| entry.call.as_ref()) else {
+                let entry = entries.get(task);
+                let Some((entry, work)) = entry.and_then(|e| Some((e, e.work.as_ref()?))) else {
                     // It is over, and was taken out of the worker's hands.
                     self.outgoing.pop_front();
                     continue;
                 };
-                let limit = call.options.deadline;
+                let limit = work.options.deadline;
                 if limit.is_some() && !(tasks.is_empty() && self.flights.is_empty()) {
                     break;
                 }
-                let input = call.input.parts(|dependency| {
+                let input = work.input.parts(|dependency| {
                     let value = entries.get(dependency).and_then(|entry| entry.value.as_ref());
                     value.expect("the inputs of a task in hand are here").bytes()
                 });
-                match request.push_call(call.task, input) {
+                match request.push_call(entry.task(), input) {
                     Ok(true) => {
                         self.outgoing.pop_front();
                         tasks.push_back(task);
