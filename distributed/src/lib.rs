@@ -92,6 +92,8 @@ mod job;
 mod placement;
 mod random;
 pub mod scheduler;
+pub mod simulation;
+pub mod timeline;
 mod worker_processes;
 mod worker_threads;
 
