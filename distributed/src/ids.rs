@@ -6,9 +6,7 @@
 //! mostly in the cache, or on its way there; in a hash table each would be a
 //! walk to the far end of memory, several times in its life.
 
-use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hasher};
-
+use crate::hash::FastMap;
 use crate::scheduler::TaskId;
 
 /// The names of a page. One that stays behind alone keeps a page.
@@ -20,7 +18,7 @@ const KEPT: usize = 64;
 /// A map from tasks.
 pub(crate) struct TaskMap<T> {
     /// By name, divided by [`NAMES`].
-    pages: HashMap<u64, Page<T>, BuildHasherDefault<IdHasher>>,
+    pages: FastMap<u64, Page<T>>,
     vacant: Vec<Page<T>>,
 }
 
@@ -82,35 +80,12 @@ impl<T> TaskMap<T> {
 
 impl<T> Default for TaskMap<T> {
     fn default() -> Self {
-        Self { pages: HashMap::default(), vacant: Vec::new() }
+        Self { pages: FastMap::default(), vacant: Vec::new() }
     }
 }
 
 fn place(task: TaskId) -> (u64, usize) {
     (task.0 / NAMES, (task.0 % NAMES) as usize)
-}
-
-/// Fibonacci hashing (Knuth, "The Art of Computer Programming", vol. 3, 6.4).
-#[derive(Clone, Copy, Default)]
-pub(crate) struct IdHasher(u64);
-
-impl Hasher for IdHasher {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        for &byte in bytes {
-            self.write_u64(u64::from(byte));
-        }
-    }
-
-    fn write_u64(&mut self, n: u64) {
-        // hashbrown takes its buckets from the low bits and its tags from the
-        // high ones, so both halves have to depend on all of the number.
-        let n = (self.0 ^ n).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-        self.0 = n ^ (n >> 32);
-    }
 }
 
 #[cfg(test)]

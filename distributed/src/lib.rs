@@ -89,13 +89,17 @@ mod delayed;
 mod error;
 mod future;
 mod graph;
+mod hash;
 mod ids;
 mod info;
 mod local;
 mod placement;
 mod progress;
+mod random;
 pub mod scheduler;
+pub mod simulation;
 mod slot;
+pub mod timeline;
 
 pub use argument::{Argument, With};
 pub use client::{Client, Submit};

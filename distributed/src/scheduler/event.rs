@@ -141,7 +141,9 @@ pub enum Event {
         /// The size of the value.
         bytes: u64,
         /// Whether the value is in that worker's memory only. If not, the
-        /// driver has it, and it cannot be lost.
+        /// driver has it, and it cannot be lost: what it was made of is
+        /// forgotten, and it is kept like what was
+        /// [`Scattered`](Self::Scattered).
         kept: bool,
     },
     /// A task has ended with an error of its own. It is run again while it
@@ -186,7 +188,7 @@ pub enum Event {
     },
     /// The driver has fetched a value, and it can no longer be lost: the
     /// answer to [`Action::Secure`], but welcome at any time, as it ends the
-    /// need to keep what the value was made of.
+    /// need to remember what the value was made of.
     Secured {
         /// The task that made it.
         task: TaskId,

@@ -5,8 +5,7 @@
 //! share pages, and mostly the one that was used last, so a look-up hashes
 //! seldom. A name that stands alone costs a page of a KiB.
 
-use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hasher};
+use crate::hash::FastMap;
 
 /// The names on a page.
 const NAMES: u64 = 256;
@@ -83,32 +82,6 @@ impl Index {
             Some((last, at)) if last == key => Some(at),
             _ => self.directory.get(&key).copied(),
         }
-    }
-}
-
-/// A hash map for names that the driver chooses.
-pub(super) type FastMap<K, V> = HashMap<K, V, BuildHasherDefault<Mixer>>;
-
-/// One multiplication by 2^64 over the golden ratio (Fibonacci hashing, Knuth
-/// 6.4), folded so that both ends of the word depend on all of it. The names
-/// are the driver's own, so nobody can choose them to collide.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Mixer(u64);
-
-impl Hasher for Mixer {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.write_u64(u64::from(*byte));
-        }
-    }
-
-    fn write_u64(&mut self, word: u64) {
-        let product = u128::from(self.0 ^ word) * 0x9E37_79B9_7F4A_7C15;
-        self.0 = (product as u64) ^ ((product >> 64) as u64);
     }
 }
 

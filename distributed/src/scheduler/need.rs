@@ -112,11 +112,14 @@ impl Scheduler {
         self.sweep.push(slot);
     }
 
-    /// Whether somebody needs the task's value, now or if one that was made of
-    /// it is lost and it cannot be made again.
+    /// Whether somebody needs the task's value: now, or if a value that was
+    /// made of it is lost, and this one could not be made again. That is so of
+    /// what was scattered, and of what the driver has: what that was made of
+    /// is forgotten.
     pub(super) fn is_needed(&self, slot: Slot) -> bool {
         let task = &self.tasks[slot];
-        task.wanted || task.needed_by > 0 || (task.scattered && self.edges.has_left(slot))
+        let remade = !task.scattered && !task.safe;
+        task.wanted || task.needed_by > 0 || (!remade && self.edges.has_left(slot))
     }
 
     /// Looks at every task that may have lost its last friend in this event.

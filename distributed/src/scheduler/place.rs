@@ -15,7 +15,7 @@ use super::event::{Action, WorkerId};
 use super::policy::{Candidates, Holding};
 use super::relation::Relation;
 use super::task::{NONE, Slot, State, Table};
-use super::worker::{Crew, Seat};
+use super::worker::{Crew, Seat, Worker};
 
 /// What a policy is asked about one task, and memory for the answer.
 pub(super) struct View<'a> {
@@ -156,13 +156,15 @@ impl Scheduler {
         }
         // Whoever waits for as long or is as urgent has the first claim.
         if self.common_top().is_none_or(|top| top < priority) {
-            if somebody_idle {
+            let seat = if somebody_idle {
                 let near = if anywhere { None } else { self.wish(slot, true) };
-                let seat = near.or_else(|| self.crew.least_loaded());
-                return self.assign(slot, seat.expect("somebody is idle"), out);
-            }
-            if wish.is_none()
-                && let Some(seat) = self.crew.least_loaded()
+                near.or_else(|| self.crew.least_loaded())
+            } else if wish.is_none() {
+                self.crew.least_loaded()
+            } else {
+                None
+            };
+            if let Some(seat) = seat
                 && self.may_take(seat, priority)
             {
                 return self.assign(slot, seat, out);
@@ -210,6 +212,10 @@ impl Scheduler {
     /// Has a task that found no place wait for one: with a worker, or (at
     /// [`NONE`]) for anybody.
     fn wait(&mut self, slot: Slot, lane: Seat) {
+        if self.crew.get(lane).is_some_and(Worker::has_room) {
+            // It has room, and something more urgent to take first.
+            self.hungry.push(lane);
+        }
         if self.tasks[slot].again {
             self.tasks.set_state(slot, State::Ready);
             self.back.push((slot, lane));

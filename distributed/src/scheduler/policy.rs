@@ -8,6 +8,7 @@
 use std::fmt;
 
 use super::event::WorkerId;
+use crate::random::SplitMix64;
 
 /// A worker that holds inputs of the task to be placed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,22 +91,12 @@ impl Policy for Fifo {
 /// The generator is its own and seeded by the caller, so a run can be
 /// repeated: the scheduler stays a pure function of its events.
 #[derive(Clone, Copy, Debug)]
-pub struct Random {
-    state: u64,
-}
+pub struct Random(SplitMix64);
 
 impl Random {
     /// The same seed draws the same workers.
     pub fn new(seed: u64) -> Self {
-        Self { state: seed }
-    }
-
-    /// `SplitMix64` (Steele, Lea and Flood, 2014).
-    fn next(&mut self) -> u64 {
-        self.state = self.state.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let z = (self.state ^ (self.state >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        let z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        z ^ (z >> 31)
+        Self(SplitMix64::new(seed))
     }
 }
 
@@ -115,10 +106,8 @@ impl Policy for Random {
     }
 
     fn prefer(&mut self, candidates: &mut dyn Candidates) -> Option<WorkerId> {
-        let count = candidates.count();
-        // The bias towards some is count / 2^64: nothing.
-        let drawn = (u128::from(self.next()) * count as u128) >> 64;
-        (count > 0).then(|| candidates.nth(drawn as usize))
+        let count = candidates.count() as u64;
+        (count > 0).then(|| candidates.nth(self.0.below(count) as usize))
     }
 
     fn steals(&self) -> bool {

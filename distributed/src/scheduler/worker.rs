@@ -4,9 +4,9 @@
 use std::collections::BTreeSet;
 
 use super::event::WorkerId;
-use super::index::FastMap;
 use super::lanes::Lanes;
 use super::task::Queue;
+use crate::hash::FastMap;
 
 /// The number of a worker in the [`Crew`]. It is never used again: a life of a
 /// worker costs 8 bytes for good, and a number that is gone stays gone.
