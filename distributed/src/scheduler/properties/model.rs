@@ -48,6 +48,8 @@ pub(super) struct Model {
     pub(super) next_worker: u64,
     /// All that was finished, to see that it was once.
     pub(super) finished: BTreeMap<TaskId, Outcome>,
+    /// All that was said to be forgotten, to see that it is.
+    forgotten: BTreeSet<TaskId>,
     actions: Vec<Action>,
 }
 
@@ -65,6 +67,7 @@ impl Model {
             next_task: 0,
             next_worker: 0,
             finished: BTreeMap::new(),
+            forgotten: BTreeSet::new(),
             actions: Vec::new(),
         }
     }
@@ -106,6 +109,10 @@ impl Model {
                 self.check_outcome(task, expected, outcome)
             }
             Action::Free { task, holder } => self.obey_free(task, holder),
+            Action::Forget { task } => {
+                check(!self.scheduler.is_known(task), || "it is known".into())?;
+                check(self.forgotten.insert(task), || "it was forgotten before".into())
+            }
             Action::Recall { worker, count } => {
                 let there = self.workers.get(&worker);
                 let has = there.map_or(0, |worker| worker.hands.len() as u32);
@@ -222,7 +229,10 @@ impl Model {
                 check(lost.is_none(), || format!("{lost:?} is forgotten, and {id:?} is of it"))?;
             }
         }
-        let Self { reference, scheduler, .. } = self;
+        let Self { reference, scheduler, forgotten: said, .. } = self;
+        let silent =
+            reference.tasks.keys().find(|id| !scheduler.is_known(**id) && !said.contains(id));
+        check(silent.is_none(), || format!("it was not said that {silent:?} is forgotten"))?;
         let forgotten = reference.tasks.extract_if(.., |id, _| !scheduler.is_known(*id));
         reference.forgotten.extend(forgotten);
         Ok(())
