@@ -561,7 +561,8 @@ impl Engine {
             if Instant::now() >= until {
                 return false;
             }
-            std::hint::spin_loop();
+            // A worker may be waiting for this very core.
+            std::thread::yield_now();
         }
     }
 
