@@ -1,6 +1,6 @@
 //! What a client can ask for beyond a map, on threads and on processes: futures
-//! as arguments, graphs, order of completion, cancelling, retries, priorities,
-//! deadlines, scattered data, and more or fewer workers.
+//! as arguments, graphs, order of completion, priorities, scattered data, and
+//! more or fewer workers. What goes wrong is in `faults`.
 
 mod common;
 
@@ -8,10 +8,10 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use common::{
-    ADD, DEADLINE, FAIL_TIMES, INCREMENT, LOG, LONG, PANIC_ON_ODD, PID, SLEEP, SUM, SUM_BYTES,
-    TOUCH, WAIT_FOR, claim, clients, within,
+    ADD, DEADLINE, INCREMENT, LOG, PANIC_ON_ODD, SLEEP, SUM, SUM_BYTES, TOUCH, WAIT_FOR, claim,
+    clients, within,
 };
-use distributed::{Client, Delayed, Error, Place, With, as_completed, delayed, wait};
+use distributed::{Client, Delayed, Error, Future, Place, With, as_completed, delayed, wait};
 
 #[test]
 fn worker_entry() {
@@ -177,117 +177,6 @@ fn a_wait_runs_out_and_loses_nothing() {
 }
 
 #[test]
-fn fault_26_a_task_is_retried_as_often_as_it_may() {
-    claim();
-    for (name, client) in clients(2) {
-        for (retries, succeeds) in [(0, false), (1, false), (2, true), (3, true)] {
-            let directory = directory();
-            let failing = client.with().retries(retries);
-            let future = failing.submit(&FAIL_TIMES, (text(directory.path()), 2));
-            match within(|| future.result()) {
-                Ok(attempts) => assert!(succeeds && attempts == 3, "{name}: {attempts}"),
-                Err(Error::Panicked { message, .. }) => {
-                    // The last error, and none before it.
-                    assert_eq!(message, format!("attempt {}", retries + 1), "{name}");
-                    assert!(!succeeds, "{name}");
-                }
-                Err(other) => panic!("{name}: {other}"),
-            }
-        }
-    }
-}
-
-#[test]
-fn fault_34_cancelling() {
-    claim();
-    for (name, client) in clients(1) {
-        let directory = directory();
-        let (gate, ran) = (directory.path().join("gate"), directory.path().join("ran"));
-        let done = client.submit(&INCREMENT, 1);
-        within(|| done.result()).expect("a value");
-        let running = client.submit(&WAIT_FOR, text(&gate));
-        eventually("it runs", || client.info().running == 1);
-        let queued = client.submit(&TOUCH, (0, text(&ran)));
-        let dependant = client.submit(&INCREMENT, &queued);
-        client.cancel([&done, &queued], false);
-        let cancelled = within(|| queued.result());
-        assert!(matches!(cancelled, Err(Error::Cancelled { task: "touch" })), "{cancelled:?}");
-        let cancelled = within(|| dependant.result());
-        assert!(matches!(cancelled, Err(Error::Cancelled { .. })), "{name}: {cancelled:?}");
-        assert_eq!(done.result().expect("what is done stays"), 2, "{name}");
-        // One that runs is let go on, and its result is dropped.
-        running.cancel();
-        let cancelled = within(|| running.result());
-        assert!(matches!(cancelled, Err(Error::Cancelled { .. })), "{name}: {cancelled:?}");
-        std::fs::write(&gate, "").expect("a file");
-        let after = client.submit(&INCREMENT, 1);
-        assert_eq!(within(|| after.result()).expect("the worker goes on"), 2, "{name}");
-        assert!(!ran.exists(), "{name}");
-        println!("fault 34: queued, running and finished are told apart");
-    }
-}
-
-#[test]
-fn a_task_that_runs_is_killed_if_asked_for() {
-    claim();
-    let client = Client::local().n_workers(1).start().expect("a worker");
-    let before = within(|| client.submit(&PID, ()).result()).expect("a pid");
-    let hangs = client.submit(&LONG, ());
-    eventually("it runs", || client.info().running == 1);
-    client.cancel([&hangs], true);
-    assert!(matches!(within(|| hangs.result()), Err(Error::Cancelled { .. })));
-    let after = within(|| client.submit(&PID, ()).result()).expect("a pid");
-    assert_ne!(before, after, "the worker was replaced");
-}
-
-#[test]
-fn fault_35_cancelled_in_the_middle_five_times() {
-    claim();
-    for (name, client) in clients(2) {
-        for round in 0..5 {
-            let futures = client.map(&SLEEP, vec![1; 100]);
-            let sums: Vec<_> = futures
-                .chunks(2)
-                .map(|pair| client.submit(&ADD, With((&pair[0], &pair[1]))))
-                .collect();
-            eventually("some are done", || futures[round].done());
-            client.cancel(&futures, false);
-            for sum in sums {
-                match within(|| sum.result()) {
-                    Ok(two) => assert_eq!(two, 2, "{name}"),
-                    Err(Error::Cancelled { .. }) => {}
-                    Err(other) => panic!("{name}: {other}"),
-                }
-            }
-        }
-        let next = within(|| client.gather(client.map(&INCREMENT, 0..100)));
-        assert_eq!(next.expect("the next graph"), (1..101).collect::<Vec<_>>(), "{name}");
-        eventually("nothing is left", || {
-            let info = client.info();
-            (info.waiting, info.running) == (0, 0)
-        });
-        println!("fault 35: cancelled 5 times in the middle, and the next graph is right");
-    }
-}
-
-#[test]
-fn fault_37_a_task_over_its_deadline() {
-    claim();
-    let limit = Duration::from_millis(100);
-    for (name, client) in clients(1) {
-        let started = Instant::now();
-        let late = client.with().deadline(limit).submit(&SLEEP, 1_000);
-        match within(|| late.result()) {
-            Err(Error::Timeout { task: "sleep", limit: its }) => assert_eq!(its, limit, "{name}"),
-            other => panic!("{name}: {other:?}"),
-        }
-        println!("fault 37: `Timeout` in {:.1} ms", started.elapsed().as_secs_f64() * 1e3);
-        let soon = client.with().deadline(DEADLINE).submit(&SLEEP, 1);
-        assert_eq!(within(|| soon.result()).expect("in time"), 1, "{name}");
-    }
-}
-
-#[test]
 fn the_highest_priority_goes_first() {
     claim();
     for (name, client) in clients(1) {
@@ -335,17 +224,6 @@ fn a_client_has_as_many_workers_as_it_is_told() {
 }
 
 #[test]
-fn fault_47_a_worker_that_retires_counts_against_nobody() {
-    claim();
-    let client = Client::local().n_workers(4).allowed_failures(0).start().expect("workers");
-    let futures = client.map(&SLEEP, vec![2; 200]);
-    client.scale(1).expect("it can be scaled");
-    assert_eq!(within(|| client.gather(futures)).expect("no attempt counts"), vec![2; 200]);
-    eventually("the others are gone", || client.info().workers.len() == 1);
-    println!("fault 47: 3 of 4 workers retired amid 200 tasks, and no attempt counts");
-}
-
-#[test]
 fn a_future_that_is_dropped_takes_its_waiting_task_along() {
     claim();
     for (name, client) in clients(1) {
@@ -374,5 +252,15 @@ fn the_info_tells_workers_apart() {
         assert_eq!(info.workers.iter().map(|worker| worker.done).sum::<u64>(), 10, "{name}");
         let remote = matches!(info.workers[0].place, Place::Process { .. });
         assert_eq!(remote, name.starts_with("processes"), "{name}");
+    }
+}
+
+#[test]
+fn detached_tasks_are_done() {
+    claim();
+    for (name, client) in clients(2) {
+        client.map(&INCREMENT, 0..100).into_iter().for_each(Future::detach);
+        eventually("all are done", || client.info().done == 100);
+        assert_eq!(client.info().waiting, 0, "{name}");
     }
 }

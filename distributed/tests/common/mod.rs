@@ -41,27 +41,6 @@ pub(crate) const PANIC_ON_ODD: Task<u64, u64> = Task::new("panic_on_odd", |x| {
 /// Ends its own process, as a crash would.
 pub(crate) const ABORT: Task<u64, u64> = Task::new("abort", |_| std::process::abort());
 
-/// Leaves its process with this code; even 0 is a death.
-pub(crate) const EXIT: Task<i32, u64> = Task::new("exit", |code| std::process::exit(code));
-
-/// Ends its own process while the file is there, which it takes away first:
-/// one file, one death.
-pub(crate) const ABORT_ONCE: Task<String, u64> = Task::new("abort_once", |file| {
-    if std::fs::remove_file(file).is_ok() {
-        std::process::abort();
-    }
-    7
-});
-
-/// Makes the file, to say that it runs, and waits to be killed; where the file
-/// is there already, this is another attempt, and ends.
-pub(crate) const WAIT_ONCE: Task<String, u64> = Task::new("wait_once", |file| {
-    if std::fs::File::create_new(file).is_ok() {
-        std::thread::sleep(DEADLINE);
-    }
-    7
-});
-
 pub(crate) const ADD: Task<(u64, u64), u64> = Task::new("add", |(x, y)| x + y);
 
 pub(crate) const SUM: Task<Vec<u64>, u64> = Task::new("sum", |xs| xs.into_iter().sum());
@@ -90,25 +69,6 @@ pub(crate) const WAIT_FOR: Task<String, u64> = Task::new("wait_for", |path| {
     0
 });
 
-/// Does not end within a test.
-pub(crate) const LONG: Task<(), u64> = Task::new("long", |()| {
-    std::thread::sleep(2 * DEADLINE);
-    0
-});
-
-/// Fails so many times, which it counts by files in the directory, and then
-/// says how often it was tried.
-pub(crate) const FAIL_TIMES: Task<(String, usize), usize> =
-    Task::new("fail_times", |(directory, times)| {
-        let attempt = std::fs::read_dir(&directory).expect("a directory").count() + 1;
-        std::fs::write(format!("{directory}/{attempt}"), "").expect("a file");
-        assert!(attempt > times, "attempt {attempt}");
-        attempt
-    });
-
-/// The process that it runs in.
-pub(crate) const PID: Task<(), u32> = Task::new("pid", |()| std::process::id());
-
 /// Cannot be turned into bytes.
 #[derive(Clone, Debug, Deserialize)]
 pub(crate) struct Refuses;
@@ -118,24 +78,6 @@ impl Serialize for Refuses {
         Err(serde::ser::Error::custom("never"))
     }
 }
-
-/// Panics when it is dropped.
-#[derive(Debug, Deserialize, Serialize)]
-pub(crate) struct Bomb;
-
-impl Drop for Bomb {
-    fn drop(&mut self) {
-        if !std::thread::panicking() {
-            panic!("a value that will not go quietly");
-        }
-    }
-}
-
-/// Panics with a payload that panics when it is dropped.
-pub(crate) const THROW_BOMB: Task<u64, u64> =
-    Task::new("throw_bomb", |_| std::panic::panic_any(Bomb));
-
-pub(crate) const BOMB: Task<u64, Bomb> = Task::new("bomb", |_| Bomb);
 
 pub(crate) const REFUSES: Task<Refuses, u64> = Task::new("refuses", |_| 0);
 
@@ -149,18 +91,11 @@ pub(crate) fn claim() {
         .with(&LOG)
         .with(&TOUCH)
         .with(&WAIT_FOR)
-        .with(&LONG)
-        .with(&FAIL_TIMES)
         .with(&SLEEP)
         .with(&CHECKED_ROOT)
         .with(&PANIC_ON_ODD)
         .with(&ABORT)
-        .with(&EXIT)
-        .with(&ABORT_ONCE)
-        .with(&WAIT_ONCE)
-        .with(&PID)
-        .with(&REFUSES)
-        .with(&BOMB);
+        .with(&REFUSES);
     processes::test_worker_entry("worker_entry", registry);
 }
 
