@@ -58,7 +58,7 @@ fn main() {
     // This process, once more, for the memory of one shape.
     if let Some(name) = std::env::args().nth(2) {
         let shape = SHAPES.iter().find(|shape| shape.name == name).expect("one of the shapes");
-        return println!("{:.0}", waiting_bytes((shape.batches)(tasks)));
+        return println!("{:.0}", waiting_bytes(&(shape.batches)(tasks)));
     }
     println!("{tasks} tasks; nanoseconds a task");
     println!(
@@ -156,11 +156,11 @@ fn in_fresh_process(tasks: u64, shape: &Shape) -> String {
     String::from_utf8_lossy(&output).trim().to_owned()
 }
 
-fn waiting_bytes(batches: Vec<Vec<Spec>>) -> f64 {
+fn waiting_bytes(batches: &[Vec<Spec>]) -> f64 {
     let tasks: usize = batches.iter().map(Vec::len).sum();
     let mut scheduler = Scheduler::new(Locality, 3);
     let before = resident();
-    for specs in &batches {
+    for specs in batches {
         // A copy: if the batch itself were dropped, its memory would be used
         // for the tasks, and the process would not grow.
         scheduler.handle(Event::Submitted { specs: specs.clone() }, &mut Vec::new());

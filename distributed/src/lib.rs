@@ -48,11 +48,14 @@
 //! | `client.rs` | [`Client`] and [`LocalCluster`]: what a user holds |
 //! | `future.rs` | [`Future`], its promise, and how `gather` waits for many |
 //! | [`scheduler`] | who does what: a pure state machine, no threads and no clock |
+//! | [`simulation`] | the same scheduler on workers, a network and durations that are made up |
+//! | [`timeline`] | which worker ran what when, as a Chrome trace and as a picture |
 //! | `placement.rs` | [`Placement`]: where a batch's tasks may run |
 //! | `cluster.rs` | carries the scheduler's actions out, behind one lock |
 //! | `job.rs` | a typed call, without its types |
 //! | `worker_threads.rs`, `worker_processes.rs` | where a job runs |
 //! | `info.rs`, `error.rs` | what a cluster says of itself, and of failures |
+//! | `hash.rs`, `random.rs` | tables for our own names, and numbers from a seed |
 //!
 //! # Invariants
 //! - Every future comes to a result. A promise that is dropped, wherever that
@@ -67,7 +70,8 @@
 //! - No code of a task runs under a lock, or in the scheduler.
 //!
 //! # Not here
-//! Graphs, cancellation, deadlines and data that stays on workers are to come.
+//! The scheduler knows graphs, cancellation, deadlines and data that stays on
+//! workers; the client has yet to offer them.
 //! More than one machine is Dask's field, not this crate's.
 //!
 //! # Sources

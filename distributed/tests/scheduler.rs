@@ -131,6 +131,16 @@ fn the_urgent_goes_first_and_comes_back_to_the_front() {
 }
 
 #[test]
+fn what_becomes_ready_does_not_overtake_the_urgent_at_home() {
+    let mut run = run(Fifo).with_workers(1, 1);
+    run.submit(vec![task(0, &[]), task(1, &[0])]);
+    let home = Some(WorkerId(0));
+    run.submit(vec![Spec { priority: 1, home, ..task(2, &[]) }]);
+    assert_eq!(assigned(&run.safe(0, 0)), [(0, 2)]);
+    assert_eq!(assigned(&run.safe(0, 2)), [(0, 1)]);
+}
+
+#[test]
 fn a_task_goes_where_most_of_its_input_lies() {
     let mut run = run(Locality).with_workers(3, 1);
     run.submit([bag(0..3), vec![task(3, &[0, 1, 2])]].concat());
@@ -248,6 +258,19 @@ fn what_the_driver_has_is_never_made_again() {
     assert!(!run.scheduler.is_known(TaskId(0)), "there is no use for it any more");
     assert_eq!(run.lose(0, &[]), []);
     assert!(run.scheduler.has_value(TaskId(1)));
+}
+
+#[test]
+fn what_the_driver_has_outlives_its_future_while_results_of_it_may_be_lost() {
+    let mut run = run(Locality).with_workers(2, 1);
+    run.submit(vec![task(0, &[]), task(1, &[0])]);
+    run.safe(0, 0);
+    run.kept(0, 1, 1);
+    // What 0 was made of is forgotten: it could not be made again.
+    assert_eq!(run.release(0), []);
+    assert_eq!(assigned(&run.lose(0, &[])), [(1, 1)]);
+    run.safe(1, 1);
+    assert!(!run.scheduler.is_known(TaskId(0)));
 }
 
 #[test]

@@ -74,7 +74,7 @@ impl Scheduler {
             _ => None,
         };
         ensure(place == expected, "it is not where its state says")?;
-        let has_value = task.safe || self.copies.has_right(slot);
+        let has_value = task.safe || self.copies.has_any(slot);
         ensure(has_value == (task.state == State::Value), "value and state do not agree")?;
         let has_dependants = self.edges.has_left(slot);
         match task.state {
@@ -155,12 +155,12 @@ impl Scheduler {
         if worker.retiring {
             ensure(self.retiring.contains(&seat), "it retires, and nobody knows")?;
             ensure(!waits, "it retires, and tasks wait for it")?;
-            for slot in self.copies.lefts_of(seat) {
-                let mut holders = self.copies.rights_of(slot);
+            for slot in self.copies.held_by(seat) {
+                let mut holders = self.copies.holders(slot);
                 let alone = holders.all(|holder| self.crew[holder].retiring);
                 ensure(alone && !self.tasks[slot].safe, "it retires with what others have")?;
             }
-            let nothing = worker.hands.is_empty() && !self.copies.has_left(seat);
+            let nothing = worker.hands.is_empty() && !self.copies.holds_any(seat);
             return ensure(!nothing || worker.dismissed, "it has nothing, and may not go");
         }
         ensure(!worker.is_idle() || !waits, "it idles before its own queue")?;

@@ -131,7 +131,8 @@ pub enum Event {
         /// What it had begun and not ended.
         begun: Vec<TaskId>,
     },
-    /// A worker has done a task. From anybody but the worker that has the
+    /// A worker has done a task. If nobody needs the value any more,
+    /// [`Action::Free`] follows. From anybody but the worker that has the
     /// task in hand it is ignored.
     Finished {
         /// Who did it.
@@ -179,7 +180,7 @@ pub enum Event {
         /// Where it was not.
         worker: WorkerId,
     },
-    /// A worker has fetched a copy of a value.
+    /// A worker has fetched a copy of a value, and keeps it.
     Copied {
         /// The task that made it.
         task: TaskId,

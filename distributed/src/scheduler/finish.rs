@@ -38,15 +38,15 @@ impl Scheduler {
         };
         self.take_from_hands(slot);
         if self.tasks[slot].state != State::Assigned {
-            if kept {
-                out.push(Action::Free { task, holder: Holder::Worker(worker) });
-            }
+            // It was dropped in the meantime, and so is what came of it.
+            let holder = if kept { Holder::Worker(worker) } else { Holder::Driver };
+            out.push(Action::Free { task, holder });
             return self.sweep.push(slot);
         }
         self.tasks.set_state(slot, State::Value);
         self.tasks[slot].payload = bytes;
         if kept {
-            self.copies.link(slot, seat);
+            self.copies.add(slot, seat);
             if self.crew[seat].retiring {
                 out.push(Action::Secure { task, worker });
             }

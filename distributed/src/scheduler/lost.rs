@@ -32,7 +32,7 @@ impl Scheduler {
         if let Holder::Worker(worker) = at {
             match self.crew.find(worker) {
                 Some(seat) => {
-                    self.copies.link(slot, seat);
+                    self.copies.add(slot, seat);
                     if self.crew[seat].retiring {
                         out.push(Action::Secure { task, worker });
                     }
@@ -68,9 +68,9 @@ impl Scheduler {
         }
         // These have waited for less long than those in its hands.
         self.fresh.extend(lane);
-        let copies: Vec<Slot> = self.copies.lefts_of(seat).collect();
+        let copies: Vec<Slot> = self.copies.held_by(seat).collect();
         for slot in &copies {
-            self.copies.unlink(*slot, seat);
+            self.copies.remove(*slot, seat);
         }
         self.lose_values(copies, out);
     }
@@ -79,7 +79,7 @@ impl Scheduler {
         let (Some(slot), Some(seat)) = (self.tasks.find(task), self.crew.find(worker)) else {
             return;
         };
-        if self.copies.unlink(slot, seat) {
+        if self.copies.remove(slot, seat) {
             self.lose_values(vec![slot], out);
         }
     }
@@ -87,7 +87,7 @@ impl Scheduler {
     /// Of the values that have lost a copy, those that have no other are made
     /// again if they are needed.
     fn lose_values(&mut self, mut slots: Vec<Slot>, out: &mut Vec<Action>) {
-        slots.retain(|slot| !self.tasks[*slot].safe && !self.copies.has_right(*slot));
+        slots.retain(|slot| !self.tasks[*slot].safe && !self.copies.has_any(*slot));
         // All are gone before any is made again, so that none is made of
         // another that is gone.
         for slot in &slots {
@@ -128,14 +128,13 @@ impl Scheduler {
         let slot = slot.filter(|slot| self.tasks[*slot].state == State::Value);
         let Some(slot) = slot.filter(|_| !self.crew[seat].retiring) else {
             // Nobody needs it any more, or it would have to be moved at once.
-            let known = slot.is_some_and(|slot| self.copies.rights_of(slot).any(|s| s == seat));
+            let known = slot.is_some_and(|slot| self.copies.holders(slot).any(|s| s == seat));
             if !known {
                 out.push(Action::Free { task, holder: Holder::Worker(worker) });
             }
             return;
         };
-        if !self.copies.rights_of(slot).any(|holder| holder == seat) {
-            self.copies.link(slot, seat);
+        if self.copies.add(slot, seat) {
             self.relieve_retiring(slot, out);
         }
     }
@@ -153,10 +152,13 @@ impl Scheduler {
 
     /// A value has another holder: those that are to go need it no more.
     fn relieve_retiring(&mut self, slot: Slot, out: &mut Vec<Action>) {
-        let holders = self.copies.rights_of(slot);
+        if self.retiring.is_empty() {
+            return;
+        }
+        let holders = self.copies.holders(slot);
         let leaving: Vec<Seat> = holders.filter(|seat| self.crew[*seat].retiring).collect();
         for seat in leaving {
-            self.copies.unlink(slot, seat);
+            self.copies.remove(slot, seat);
             let holder = Holder::Worker(self.crew[seat].id);
             out.push(Action::Free { task: self.tasks[slot].id, holder });
         }
@@ -174,12 +176,12 @@ impl Scheduler {
         if count > 0 {
             self.recall(seat, count, out);
         }
-        let held: Vec<Slot> = self.copies.lefts_of(seat).collect();
+        let held: Vec<Slot> = self.copies.held_by(seat).collect();
         for slot in held {
             let task = self.tasks[slot].id;
             let stays = |holder| !self.crew[holder].retiring;
-            if self.tasks[slot].safe || self.copies.rights_of(slot).any(stays) {
-                self.copies.unlink(slot, seat);
+            if self.tasks[slot].safe || self.copies.holders(slot).any(stays) {
+                self.copies.remove(slot, seat);
                 out.push(Action::Free { task, holder: Holder::Worker(worker) });
             } else {
                 out.push(Action::Secure { task, worker });
@@ -192,7 +194,7 @@ impl Scheduler {
         for at in 0..self.retiring.len() {
             let seat = self.retiring[at];
             let worker = &mut self.crew[seat];
-            if worker.hands.is_empty() && !self.copies.has_left(seat) && !worker.dismissed {
+            if worker.hands.is_empty() && !self.copies.holds_any(seat) && !worker.dismissed {
                 worker.dismissed = true;
                 out.push(Action::Dismiss { worker: worker.id });
             }

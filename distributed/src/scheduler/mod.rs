@@ -67,7 +67,7 @@
 //! | `lost.rs` | workers that come, die and retire; values that are lost |
 //! | `check.rs` | the invariants, proved task by task |
 //! | `planted.rs`, `properties/` | bugs, and the tests that find them |
-//! | `relation.rs`, `lanes.rs`, `index.rs` | pairs, queues by priority, names to places |
+//! | `relation.rs`, `copies.rs`, `lanes.rs`, `index.rs` | pairs, queues by priority, names to places |
 //!
 //! # The life of a task
 //! ```text
@@ -101,13 +101,14 @@
 //!
 //! # Cost
 //! A task costs a few hundred nanoseconds from its submission to its release,
-//! and 84 bytes while it is remembered, 20 more for each dependency and for
-//! each copy of its value; the figures are in the crate's README. An event
+//! and 84 bytes while it is remembered, some 30 more for each dependency and
+//! for each copy of its value; the figures are in the crate's README. An event
 //! costs O(log workers) for each task that it moves. The death of a worker
 //! costs a step for each task in its hands, each value in its memory and each
 //! dependant of those. [`Locality`] costs a step for each copy of each input.
 
 mod check;
+mod copies;
 mod event;
 mod finish;
 mod index;
@@ -127,6 +128,7 @@ mod worker;
 pub use event::{Action, Event, Holder, Outcome, Spec, TaskId, WorkerId};
 pub use policy::{Candidates, Fifo, Holding, Locality, Policy, Random};
 
+use copies::Copies;
 use lanes::Lanes;
 use place::Scratch;
 use relation::Relation;
@@ -146,7 +148,7 @@ pub struct Scheduler {
     /// Which task (left) takes the value of which (right).
     edges: Relation,
     /// Of which value (left) there is a copy with which worker (right).
-    copies: Relation,
+    copies: Copies,
     crew: Crew,
     /// Those that are to go, and are not gone.
     retiring: Vec<Seat>,
@@ -199,7 +201,7 @@ impl Scheduler {
             allowed_failures,
             tasks: Table::new(),
             edges: Relation::new(),
-            copies: Relation::new(),
+            copies: Copies::new(),
             crew: Crew::default(),
             retiring: Vec::new(),
             free: Lanes::default(),
@@ -270,7 +272,7 @@ impl Scheduler {
     /// The workers with a copy of the task's value.
     pub fn who_has(&self, task: TaskId) -> impl Iterator<Item = WorkerId> + '_ {
         let slot = self.tasks.find(task);
-        slot.into_iter().flat_map(|slot| self.copies.rights_of(slot).map(|seat| self.crew[seat].id))
+        slot.into_iter().flat_map(|slot| self.copies.holders(slot).map(|seat| self.crew[seat].id))
     }
 
     /// How many tasks lie with the worker; none if it is not there.

@@ -162,7 +162,7 @@ impl Scheduler {
         if std::mem::take(&mut self.tasks[slot].safe) {
             out.push(Action::Free { task, holder: Holder::Driver });
         }
-        while let Some(seat) = self.copies.pop_right(slot) {
+        while let Some(seat) = self.copies.pop(slot) {
             let holder = Holder::Worker(self.crew[seat].id);
             out.push(Action::Free { task, holder });
         }

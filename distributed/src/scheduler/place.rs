@@ -11,6 +11,7 @@
 //! Where a policy does not steal, its wish weighs as much as the first rule.
 
 use super::Scheduler;
+use super::copies::Copies;
 use super::event::{Action, WorkerId};
 use super::policy::{Candidates, Holding};
 use super::relation::Relation;
@@ -22,7 +23,7 @@ pub(super) struct View<'a> {
     slot: Slot,
     tasks: &'a Table,
     edges: &'a Relation,
-    copies: &'a Relation,
+    copies: &'a Copies,
     crew: &'a Crew,
     scratch: &'a mut Scratch,
     /// Only workers without work are candidates, and only holders.
@@ -45,7 +46,7 @@ impl View<'_> {
         holdings.clear();
         for dependency in self.edges.rights_of(self.slot) {
             let bytes = self.tasks[dependency].payload;
-            for seat in self.copies.rights_of(dependency) {
+            for seat in self.copies.holders(dependency) {
                 let worker = &self.crew[seat];
                 if worker.retiring || (self.idle_holders && !worker.is_idle()) {
                     continue;

@@ -42,6 +42,10 @@ pub trait Policy: fmt::Debug + Send {
 
     /// Whom of the candidates the task should go to, if that matters. Anybody
     /// else's name counts as none.
+    ///
+    /// If that is a busy worker while others are idle, a policy that steals is
+    /// asked again: then the holdings are those of the idle only, and only one
+    /// of these will do.
     fn prefer(&mut self, candidates: &mut dyn Candidates) -> Option<WorkerId>;
 
     /// Whether a worker without work takes what would rather go, or has

@@ -15,20 +15,24 @@ const BELOW: f64 = 30.0;
 /// The height of all lanes is at most this, unless they become too thin.
 const HIGHEST: f64 = 1600.0;
 
-/// Colours that can be told apart on light and dark pages, and without red and
-/// green (Okabe and Ito, 2008).
+/// Colours of the kinds of tasks, in the order of their first appearance, and
+/// from the first again. Like those of the outcomes below they can be told apart
+/// on light and dark pages, and by those who do not see red and green (Okabe
+/// and Ito, 2008).
+const KINDS: [&str; 5] = ["#56b4e9", "#0072b2", "#009e73", "#cc79a7", "#f0e442"];
+
 const STYLE: &str = "\
 svg { font: 12px sans-serif; color: #222; background: #fff; }
 @media (prefers-color-scheme: dark) { svg { color: #ddd; background: #181818; } }
 text { fill: currentColor; }
 .lane, .axis { stroke: currentColor; stroke-opacity: 0.25; }
 .bound { stroke: currentColor; stroke-dasharray: 4 3; }
-.returned { fill: #56b4e9; } .failed { fill: #e69f00; }
-.killed { fill: #d55e00; } .cancelled { fill: #999999; }
+.failed { fill: #e69f00; } .killed { fill: #d55e00; } .cancelled { fill: #999999; }
 rect { stroke: currentColor; stroke-opacity: 0.4; stroke-width: 0.3; }
 ";
 
-/// Draws the records and the bounds, as an SVG document.
+/// Draws the records and the bounds, as an SVG document. Tasks of one name
+/// have one colour; attempts that brought no value are orange, red or grey.
 ///
 /// A bar is some 150 bytes, so a picture of more than about 20,000 attempts is
 /// slow to look at; [`chrome_trace`](super::chrome_trace) is for those.
@@ -73,11 +77,21 @@ pub fn svg(records: &[Record], bounds: Bounds) -> String {
             );
         }
     }
+    let mut kinds: Vec<&str> = Vec::new();
     for record in records {
+        let known = kinds.iter().position(|kind| *kind == record.task);
+        let kind = known.unwrap_or_else(|| {
+            kinds.push(&record.task);
+            kinds.len() - 1
+        });
+        let fill = match record.ended {
+            Ended::Returned => format!(" fill=\"{}\"", KINDS[kind % KINDS.len()]),
+            _ => String::new(),
+        };
         write_to(
             &mut out,
             format_args!(
-                "<rect class=\"{}\" x=\"{:.2}\" y=\"{:.1}\" width=\"{:.2}\" height=\"{:.1}\">\
+                "<rect class=\"{}\"{fill} x=\"{:.2}\" y=\"{:.1}\" width=\"{:.2}\" height=\"{:.1}\">\
              <title>{}</title></rect>\n",
                 record.ended.name(),
                 x(record.start_ns),

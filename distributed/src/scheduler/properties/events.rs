@@ -102,7 +102,11 @@ impl Model {
         let mut specs = Vec::new();
         for plan in plans {
             let task = self.next_task();
-            let earlier = |pick: &usize| TaskId(*pick as u64 % task.0.max(1));
+            let known: Vec<TaskId> = self.reference.tasks.keys().copied().collect();
+            let earlier = |pick: &usize| {
+                let any = pick.is_multiple_of(16) || known.is_empty();
+                if any { TaskId(*pick as u64 % task.0) } else { known[*pick % known.len()] }
+            };
             let dependencies = match task.0 {
                 0 => Box::default(),
                 _ => plan.dependencies.iter().map(earlier).collect(),

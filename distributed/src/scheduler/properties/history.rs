@@ -5,17 +5,25 @@ use proptest::prelude::*;
 /// What a task will do, each time that it is tried.
 #[derive(Clone, Debug)]
 pub(super) struct Plan {
-    /// Picks among the tasks before it.
+    /// Picks among the tasks before it; a few among those that are forgotten.
     pub(super) dependencies: Vec<usize>,
     pub(super) priority: i32,
     pub(super) retries: u32,
     pub(super) home: Option<usize>,
-    /// So many attempts end with the worker's death, ..
-    pub(super) deadly: u32,
-    /// .. then so many with an error, before one has a value.
-    pub(super) failing: u32,
+    /// How its attempts end, one after the other, and then always with a
+    /// value. One that had a value may fail when it is made again.
+    pub(super) attempts: Vec<Attempt>,
     pub(super) bytes: u64,
     pub(super) kept: bool,
+}
+
+/// How an attempt at a task ends.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Attempt {
+    Value,
+    Error,
+    /// With the worker's death.
+    Death,
 }
 
 /// Something that happens next. A `pick` chooses among what is there.
@@ -81,23 +89,36 @@ pub(super) enum Happening {
 }
 
 fn plan() -> impl Strategy<Value = Plan> {
-    let chance = |weight: u32, strategy: BoxedStrategy<u32>| prop_oneof![10 => Just(0_u32), weight => strategy];
     let dependencies = prop_oneof![
         2 => Just(Vec::new()),
         3 => proptest::collection::vec(any::<usize>(), 1..4),
     ];
+    let attempt = prop_oneof![
+        3 => Just(Attempt::Value),
+        2 => Just(Attempt::Error),
+        2 => Just(Attempt::Death),
+    ];
+    let attempts = prop_oneof![
+        2 => Just(Vec::new()),
+        1 => proptest::collection::vec(attempt, 1..5),
+    ];
     (
         dependencies,
         prop_oneof![3 => Just(0), 1 => -1_i32..3],
-        chance(3, (0_u32..3).boxed()),
+        prop_oneof![3 => Just(0_u32), 1 => 0_u32..3],
         proptest::option::weighted(0.1, any::<usize>()),
-        chance(1, (1_u32..4).boxed()),
-        chance(2, (1_u32..3).boxed()),
+        attempts,
         0_u64..3,
         prop_oneof![3 => Just(true), 1 => Just(false)],
     )
-        .prop_map(|(dependencies, priority, retries, home, deadly, failing, bytes, kept)| {
-            Plan { dependencies, priority, retries, home, deadly, failing, bytes, kept }
+        .prop_map(|(dependencies, priority, retries, home, attempts, bytes, kept)| Plan {
+            dependencies,
+            priority,
+            retries,
+            home,
+            attempts,
+            bytes,
+            kept,
         })
 }
 
@@ -108,13 +129,13 @@ fn happening() -> impl Strategy<Value = Happening> {
         1 => pick().prop_map(|pick| Happening::SubmitAgain { pick }),
         1 => (0_u64..3, proptest::option::of(pick()))
             .prop_map(|(bytes, at)| Happening::Scatter { bytes, at }),
-        4 => pick().prop_map(|pick| Happening::Release { pick }),
+        3 => pick().prop_map(|pick| Happening::Release { pick }),
         1 => (pick(), any::<bool>()).prop_map(|(pick, kill)| Happening::Cancel { pick, kill }),
         1 => pick().prop_map(|pick| Happening::Expire { pick }),
         4 => (0_u32..4).prop_map(|depth| Happening::Join { depth }),
         1 => pick().prop_map(|pick| Happening::JoinAgain { pick }),
         1 => pick().prop_map(|pick| Happening::Retire { pick }),
-        2 => pick().prop_map(|pick| Happening::Lose { pick }),
+        3 => pick().prop_map(|pick| Happening::Lose { pick }),
         16 => pick().prop_map(|pick| Happening::Work { pick }),
         6 => (pick(), 2_u8..9).prop_map(|(pick, steps)| Happening::WorkOn { pick, steps }),
         4 => any::<bool>().prop_map(|last| Happening::Answer { last }),

@@ -7,7 +7,10 @@ mod model;
 mod reference;
 mod work;
 
+use std::collections::BTreeMap;
+
 use proptest::prelude::*;
+use proptest::strategy::ValueTree;
 use proptest::test_runner::{Config, RngAlgorithm, TestError, TestRng, TestRunner};
 
 use super::planted::Planted;
@@ -89,6 +92,45 @@ proptest! {
             };
             prop_assert_eq!(run(), run());
         }
+    }
+}
+
+/// The property would hold if nothing ever happened, so everything has to.
+#[test]
+fn histories_leave_nothing_out() {
+    let mut runner = TestRunner::deterministic();
+    let mut seen: BTreeMap<String, u32> = BTreeMap::new();
+    for _ in 0..500 {
+        let tree = history(LONGEST).new_tree(&mut runner).expect("a history");
+        let mut model = Model::new(scheduler(Chosen::Locality, 1), None);
+        tree.current().iter().try_for_each(|happening| model.happens(happening)).expect("right");
+        model.run_to_the_end().expect("right");
+        for (kind, count) in model.seen {
+            *seen.entry(kind).or_default() += count;
+        }
+    }
+    println!("{seen:?}");
+    let kinds = [
+        "Assign",
+        "Recall",
+        "Revoke",
+        "Free",
+        "Secure",
+        "Dismiss",
+        "Finish Returned",
+        "Finish Failed",
+        "Finish Killed",
+        "Finish Cancelled",
+        "Finish Expired",
+        "Finish DependencyFailed",
+        "Gone Lost",
+        "Gone Killed",
+        "Gone Failed",
+        "Gone DependencyFailed",
+        "Gone Cancelled",
+    ];
+    for kind in kinds {
+        assert!(seen.get(kind).is_some_and(|count| *count >= 3), "{kind}: {seen:?}");
     }
 }
 

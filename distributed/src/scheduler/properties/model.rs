@@ -46,6 +46,8 @@ pub(super) struct Model {
     pub(super) errands: VecDeque<Errand>,
     pub(super) next_task: u64,
     pub(super) next_worker: u64,
+    /// How often each kind of action was seen, and each way to end.
+    pub(super) seen: BTreeMap<String, u32>,
     /// All that was finished, to see that it was once.
     pub(super) finished: BTreeMap<TaskId, Outcome>,
     /// All that was said to be forgotten, to see that it is.
@@ -66,6 +68,7 @@ impl Model {
             errands: VecDeque::new(),
             next_task: 0,
             next_worker: 0,
+            seen: BTreeMap::new(),
             finished: BTreeMap::new(),
             forgotten: BTreeSet::new(),
             actions: Vec::new(),
@@ -96,6 +99,14 @@ impl Model {
     }
 
     fn obey(&mut self, action: Action) -> Check {
+        let seen = match action {
+            Action::Finish { outcome, .. } => format!("Finish {outcome:?}"),
+            Action::Gone { outcome, .. } => format!("Gone {outcome:?}"),
+            other => format!("{other:?}"),
+        };
+        // The kind alone, without what it is about.
+        let kind = seen.split(" {").next().unwrap_or_default().to_owned();
+        *self.seen.entry(kind).or_default() += 1;
         match action {
             Action::Assign { task, worker } => self.obey_assign(task, worker),
             Action::Finish { task, outcome } => {

@@ -1,6 +1,7 @@
 //! What workers do in the model, and how a history comes to its end.
 
 use super::super::{Counts, Event, Outcome, TaskId, WorkerId};
+use super::history::Attempt;
 use super::model::{Check, Model, check};
 use super::reference::{Expected, Known};
 
@@ -67,16 +68,18 @@ impl Model {
 
     fn end(&mut self, worker: WorkerId, task: TaskId) -> Check {
         let plan = self.plans.get_mut(&task).expect("a task has a plan");
-        if plan.deadly > 0 {
-            plan.deadly -= 1;
+        let attempt = match plan.attempts.len() {
+            0 => Attempt::Value,
+            _ => plan.attempts.remove(0),
+        };
+        if matches!(attempt, Attempt::Death) {
             return self.die(worker);
         }
         let there = self.workers.get_mut(&worker).expect("it works");
         there.hands.pop_front();
         there.begun = false;
         let active = self.reference.is_active(task);
-        if plan.failing > 0 {
-            plan.failing -= 1;
+        if matches!(attempt, Attempt::Error) {
             if active {
                 let known = self.reference.tasks.get_mut(&task).expect("it is active");
                 known.failures += 1;
