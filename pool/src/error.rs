@@ -4,9 +4,11 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Why a pool could not be made, or an item has no result.
+/// Why a pool could not be made, or an item or a task has no result.
 ///
-/// Items are counted from zero, as they stand in the slice that was mapped.
+/// Items are those of a map, counted from zero as they stand in the slice or come
+/// from the iterator. What was submitted is no item: its error has none, and where
+/// the task has a name the error says that.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -17,10 +19,14 @@ pub enum Error {
     #[error("cannot start a thread of the pool")]
     Thread(#[source] Arc<io::Error>),
     /// The function panicked in this process. The worker lives on.
-    #[error("{} panicked: {message}{}", named(*item), at(location.as_deref()))]
+    #[error("{} panicked: {message}{}", named(*item, *task), at(location.as_deref()))]
     Panicked {
-        /// The item, where the pool knows it; rayon does not say.
+        /// The item, if it was one of a map, and the pool knows it; rayon does not
+        /// say.
         item: Option<usize>,
+        /// The task whose input or output panicked while it was encoded or
+        /// decoded here, for a pool of processes.
+        task: Option<&'static str>,
         /// What the panic said; a payload that is no text says so.
         message: String,
         /// File, line and column, unless the program has set a panic hook of
@@ -35,34 +41,39 @@ pub enum Error {
         /// What it returned or said, as text.
         message: String,
     },
-    /// The task was dropped before it began: by its handle, or because its pool
-    /// of threads was killed or dropped. Or its handle has killed the process
+    /// Its handle has dropped the task before it began, or has killed the process
     /// that ran it.
     #[error("the task was cancelled")]
     Cancelled,
-    /// The pool has been shut down and takes no more tasks.
+    /// The pool has been shut down, killed or dropped, and takes no more. What
+    /// waited when it was killed or dropped did not begin; what ran in its
+    /// processes then was ended in the middle.
     #[error("the pool is closed")]
     Closed,
     /// A worker process could not be started, when the pool was made or in the
     /// place of one that had died.
     #[error("cannot start a worker process")]
     Spawn(#[source] Arc<processes::Error>),
-    /// The item took longer than the pool's deadline. Its process was killed,
-    /// and another has taken the place.
-    #[error("item {item} was not done after {limit:?}; its process was killed")]
+    /// The item or task took longer than the pool's deadline. Its process was
+    /// killed, and another has taken the place.
+    #[error("{} was not done after {limit:?}; its process was killed", named(*item, Some(task)))]
     Timeout {
-        /// The item.
-        item: usize,
+        /// The item, if it was one of a map.
+        item: Option<usize>,
+        /// The task.
+        task: &'static str,
         /// The deadline.
         limit: Duration,
     },
-    /// The item was given to another process and came to nothing there: its
-    /// function panicked, or the process died, or the item or its result could
+    /// The item or task was given to another process and came to nothing there: its
+    /// function panicked, or the process died, or its input or its result could
     /// not be sent.
-    #[error("item {item} has no result: {source}")]
+    #[error("{} has no result: {source}", named(*item, Some(task)))]
     Process {
-        /// The item.
-        item: usize,
+        /// The item, if it was one of a map.
+        item: Option<usize>,
+        /// The task.
+        task: &'static str,
         /// What happened. If the process died, so did the results that it had
         /// not sent yet: those of at most a millisecond's work.
         source: Arc<processes::Error>,
@@ -70,26 +81,40 @@ pub enum Error {
 }
 
 impl Error {
-    /// An item came to nothing in another process.
-    pub(crate) fn of_task(item: usize, source: processes::Error) -> Self {
-        Error::Process { item, source: Arc::new(source) }
+    /// A task came to nothing in another process.
+    pub(crate) fn of_task(task: &'static str, source: processes::Error) -> Self {
+        Error::Process { item: None, task, source: Arc::new(source) }
     }
 
-    /// The same error of another item.
-    pub(crate) fn of(self, item: usize) -> Self {
-        match self {
-            Error::Panicked { message, location, backtrace, .. } => {
-                Error::Panicked { item: Some(item), message, location, backtrace }
-            }
-            Error::Process { source, .. } => Error::Process { item, source },
-            Error::Timeout { limit, .. } => Error::Timeout { item, limit },
-            other => other,
+    /// The same error, of an item of a map.
+    pub(crate) fn of(mut self, number: usize) -> Self {
+        if let Error::Panicked { item, .. }
+        | Error::Process { item, .. }
+        | Error::Timeout { item, .. } = &mut self
+        {
+            *item = Some(number);
         }
+        self
+    }
+
+    /// The same error, of something that was submitted.
+    pub(crate) fn of_no_item(mut self) -> Self {
+        if let Error::Panicked { item, .. }
+        | Error::Process { item, .. }
+        | Error::Timeout { item, .. } = &mut self
+        {
+            *item = None;
+        }
+        self
     }
 }
 
-fn named(item: Option<usize>) -> String {
-    item.map_or_else(|| "an item".into(), |item| format!("item {item}"))
+fn named(item: Option<usize>, task: Option<&str>) -> String {
+    match (item, task) {
+        (Some(item), _) => format!("item {item}"),
+        (None, Some(task)) => format!("task {task}"),
+        (None, None) => "the function".into(),
+    }
 }
 
 fn at(location: Option<&str>) -> String {

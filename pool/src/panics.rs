@@ -30,7 +30,14 @@ impl Panic {
     /// The error of the item in which it happened.
     pub(crate) fn of(self, item: Option<usize>) -> Error {
         let Place { location, backtrace } = self.place;
-        Error::Panicked { item, message: self.message, location, backtrace }
+        Error::Panicked { item, task: None, message: self.message, location, backtrace }
+    }
+
+    /// The error of a value of this task that threw it here.
+    pub(crate) fn of_task(self, name: &'static str) -> Error {
+        let Place { location, backtrace } = self.place;
+        let (item, task) = (None, Some(name));
+        Error::Panicked { item, task, message: self.message, location, backtrace }
     }
 
     /// What it said.

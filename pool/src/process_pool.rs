@@ -39,8 +39,12 @@ use map::Map;
 /// pool, which starts with the first task. A map takes what workers are free,
 /// at least one; whoever waits for one gets it as soon as somebody's worker has
 /// done the items that it had claimed, a sixteenth of what it was given at most.
-/// (With a chunk size of your own: as soon as it has done its chunk.) Shares are
-/// not evened out beyond that: who came first keeps the other workers.
+/// (With a chunk size of your own: as soon as it has done its chunk.)
+///
+/// In the same way the workers are shared alike among maps, and what was
+/// submitted: of `w` workers each of `k` that are at it at the same time comes to
+/// about `w / k`, or to one in turn if there are fewer workers than that, and those
+/// that can do with fewer leave them to the others.
 ///
 /// A worker that dies costs the item that it was at, and those that it had done
 /// and not answered, which is at most a millisecond's work; what it had not
@@ -110,8 +114,8 @@ impl ProcessPool {
     fn start(config: Config) -> Result<Self, Error> {
         // An item may panic while it is encoded or decoded here.
         panics::note_places();
-        let (crew, places) = Crew::new(config)?;
-        Drive::new(&crew, false).fill(places)?;
+        let crew = Crew::new(config)?;
+        Drive::new(&crew, false).fill()?;
         Ok(Self { core: Arc::new(Core { crew, dispatch: Dispatch::new() }) })
     }
 
@@ -221,7 +225,7 @@ impl ProcessPool {
 
     /// Takes no more work, and kills the workers with all that their tasks
     /// have started, in the middle of whatever they do; they have been reaped
-    /// when this returns. What was under way is [`Error::Closed`].
+    /// when this returns. What was under way or waited is [`Error::Closed`].
     pub fn kill(&self) {
         self.core.dispatch.close();
         self.core.crew.kill();

@@ -7,13 +7,13 @@
 
 #[cfg(not(pool_loom))]
 pub(crate) use std::{
-    sync::{Arc, Condvar, Mutex, MutexGuard, atomic},
+    sync::{Arc, Mutex, MutexGuard, atomic},
     thread,
 };
 
 #[cfg(pool_loom)]
 pub(crate) use loom::{
-    sync::{Arc, Condvar, Mutex, MutexGuard, atomic},
+    sync::{Arc, Mutex, MutexGuard, atomic},
     thread,
 };
 

@@ -10,6 +10,7 @@ mod map;
 #[cfg(all(test, pool_loom))]
 mod models;
 mod processor;
+mod sleeper;
 
 use std::sync::Arc;
 
@@ -42,9 +43,9 @@ use crate::slots::Slots;
 /// An idle thread looks for work for 50 microseconds, then it sleeps; a pool
 /// without work uses no processor time.
 ///
-/// Dropping the pool drops the tasks that wait, finishes those that run, ends
-/// its threads and waits for them. [`shutdown`](Self::shutdown) also runs what
-/// waits.
+/// Dropping the pool [kills](Self::kill) it: it drops the tasks that wait, finishes
+/// those that run, ends its threads and waits for them.
+/// [`shutdown`](Self::shutdown) also runs what waits.
 ///
 /// ```
 /// let pool = pool::ThreadPool::new(4)?;
@@ -187,8 +188,8 @@ impl ThreadPool {
         self.crew.join();
     }
 
-    /// Takes no more work, drops the tasks that wait, and ends the threads. It
-    /// returns when those that run have ended.
+    /// Takes no more work, drops the tasks that wait ([`Error::Closed`]), and ends
+    /// the threads. It returns when those that run have ended.
     ///
     /// A thread cannot be killed: it shares its memory and its locks with the
     /// whole program, and would leave both as they were at that moment. So what

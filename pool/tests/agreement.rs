@@ -1,14 +1,21 @@
 //! Every model returns what the loop returns, in the same order.
 
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
+
 use pool::cube::{CUBE, LARGEST, cube, registry};
 use pool::{Error, ProcessPool, RayonPool, ThreadPool, serial};
+use processes::Task;
 
 type Cubes = Vec<Option<u64>>;
+
+const SLEEP: Task<Duration, ()> = Task::new("sleep", thread::sleep);
 
 /// Workers start here; see `processes::test_worker_entry`.
 #[test]
 fn worker_entry() {
-    processes::test_worker_entry("worker_entry", registry());
+    processes::test_worker_entry("worker_entry", registry().with(&SLEEP));
 }
 
 /// One pool of each kind, mapping cubes in chunks of a size, or in their own.
@@ -85,4 +92,59 @@ fn a_pool_is_as_large_as_asked_for() -> Result<(), Error> {
     let Pools(threads, rayon, processes) = Pools::of(3)?;
     assert_eq!([threads.workers(), rayon.workers(), processes.workers()], [3; 3]);
     Ok(())
+}
+
+/// What comes of tasks that wait behind one that runs, when their pool is killed;
+/// the last was cancelled before.
+fn waited<H>(
+    tasks: Vec<H>,
+    cancel: impl Fn(&H) -> bool,
+    kill: impl FnOnce(&[H]),
+    join: impl Fn(H) -> Result<(), Error>,
+) -> Vec<Error> {
+    assert!(tasks.last().is_some_and(&cancel), "it waits");
+    kill(&tasks);
+    assert!(!tasks.iter().any(cancel), "all are over");
+    tasks.into_iter().map(|task| join(task).expect_err("it has not run")).collect()
+}
+
+fn assert_closed_and_cancelled(outcomes: &[Error]) {
+    let [closed @ .., cancelled] = outcomes else { panic!("no outcome") };
+    assert!(closed.iter().all(|error| matches!(error, Error::Closed)), "{closed:?}");
+    assert!(matches!(cancelled, Error::Cancelled), "{cancelled:?}");
+}
+
+#[test]
+fn what_a_killed_pool_drops_is_closed_and_what_its_handle_drops_is_cancelled() {
+    let Pools(threads, _, processes) = Pools::of(1).expect("they start");
+    let (open, gate) = mpsc::channel::<()>();
+    let (began, begins) = mpsc::channel();
+    let running = threads.submit(move || {
+        began.send(()).expect("the test waits");
+        let _ = gate.recv();
+    });
+    begins.recv().expect("it begins");
+    let tasks = (0..4).map(|_| threads.submit(|| ()).expect("it is open")).collect();
+    let kill = |tasks: &[pool::Handle<()>]| {
+        thread::scope(|scope| {
+            // It waits for what runs, when it has dropped what does not.
+            scope.spawn(|| threads.kill());
+            let started = Instant::now();
+            while !tasks.iter().all(pool::Handle::is_finished) {
+                assert!(started.elapsed() < Duration::from_secs(10), "they are dropped at once");
+                thread::yield_now();
+            }
+            drop(open);
+        });
+    };
+    let join = |task: pool::Handle<()>| task.join();
+    assert_closed_and_cancelled(&waited(tasks, pool::Handle::cancel, kill, join));
+    running.expect("it was open").join().expect("it ran");
+
+    let running = processes.submit(&SLEEP, Duration::from_secs(60)).expect("it is open");
+    let tasks = (0..4).map(|_| processes.submit(&SLEEP, Duration::ZERO).expect("open")).collect();
+    let join = |task: pool::ProcessHandle<()>| task.join();
+    let kill = |_: &[pool::ProcessHandle<()>]| processes.kill();
+    assert_closed_and_cancelled(&waited(tasks, pool::ProcessHandle::cancel, kill, join));
+    assert!(matches!(running.join(), Err(Error::Closed)), "it was killed with its pool");
 }

@@ -219,8 +219,8 @@ fn a_panic_is_the_item_s_and_its_worker_lives() {
     for (item, outcome) in items.iter().zip(&outcomes) {
         match outcome {
             Ok(value) => assert_eq!(value, item),
-            Err(Error::Process { item: at, source }) => {
-                assert_eq!(*at, *item as usize - 1);
+            Err(Error::Process { item: at, source, .. }) => {
+                assert_eq!(*at, Some(*item as usize - 1));
                 let message = source.to_string();
                 assert!(message.contains(&format!("{item} is bad")), "{message}");
                 assert!(message.contains("processes.rs"), "{message}");
@@ -230,7 +230,7 @@ fn a_panic_is_the_item_s_and_its_worker_lives() {
     }
     assert_eq!(outcomes.iter().filter(|outcome| outcome.is_err()).count(), 2);
     let first = pool.map(&PANIC, &items).expect_err("two items panic");
-    assert!(matches!(first, Error::Process { item: 9, .. }), "{first:?}");
+    assert!(matches!(first, Error::Process { item: Some(9), .. }), "{first:?}");
     assert!(pids(&pool).iter().all(|pid| before.contains(pid)));
 }
 
@@ -242,7 +242,7 @@ fn an_item_that_cannot_be_sent_fails_alone() {
     for (item, outcome) in outcomes.iter().enumerate() {
         match outcome {
             Ok(value) => assert_eq!(*value as usize, item),
-            Err(Error::Process { item: 7, source }) => {
+            Err(Error::Process { item: Some(7), source, .. }) => {
                 assert!(matches!(**source, processes::Error::Encode { .. }), "{source:?}");
             }
             Err(other) => panic!("{other:?}"),
@@ -302,4 +302,36 @@ fn chunks_run_at_the_same_time() {
 fn the_work_is_shared_among_the_workers() {
     let pool = pool_of(4);
     assert_eq!(pids(&pool).len(), 4);
+}
+
+#[test]
+fn what_was_submitted_is_called_by_its_name_and_is_no_item() {
+    let pool = pool_of(1);
+    // Only one for it: a panic may take longer, if a backtrace is asked for.
+    let hasty = ProcessPool::builder().workers(1).deadline(Duration::from_millis(200));
+    let hasty = hasty.build().expect("a worker");
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let file = directory.path().join("pid");
+    let picky = |number| pool.submit(&SEND, Picky(number)).expect("open").join();
+    let errors = [
+        (pool.submit(&LEAVE, 3).expect("open").join().map(|()| 0), "task leave has no result: "),
+        (pool.submit(&PANIC, 10).expect("open").join(), "task panic has no result: "),
+        (hasty.submit(&WAIT, Some(file)).expect("open").join(), "task wait was not done after "),
+        (picky(7), "task send has no result: "),
+        (picky(13), "task send panicked: thirteen is bad luck, at "),
+    ];
+    for (outcome, expected) in errors {
+        let text = outcome.expect_err("it fails").to_string();
+        assert!(text.starts_with(expected), "{text}");
+        assert!(!text.contains("item"), "{text}");
+    }
+    // What is mapped is counted, however it comes to the workers.
+    let lazy: Vec<_> = pool.imap(&PANIC, [1, 10]).collect();
+    let text = lazy[1].as_ref().expect_err("it fails").to_string();
+    assert!(text.starts_with("item 1 has no result: task panic panicked: "), "{text}");
+    for (item, outcome) in pool.imap_unordered(&SEND, [Picky(1), Picky(13)]) {
+        assert_eq!(item == 1, outcome.is_err());
+        let text = outcome.map_or_else(|error| error.to_string(), |_| "item 1 panicked: ".into());
+        assert!(text.starts_with("item 1 panicked: "), "{text}");
+    }
 }

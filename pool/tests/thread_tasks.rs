@@ -195,6 +195,15 @@ fn a_lazy_map_names_the_item_that_failed_and_goes_on() {
 }
 
 #[test]
+fn a_task_that_panics_is_no_item() {
+    let pool = pool(1);
+    let task = pool.submit(|| panic!("no luck")).expect("the pool is open");
+    let outcome: Result<(), _> = task.join();
+    let text = outcome.expect_err("it panics").to_string();
+    assert!(text.starts_with("the function panicked: no luck, at "), "{text}");
+}
+
+#[test]
 fn lazy_maps_inside_a_task_of_a_pool_of_one() {
     let pool = Arc::new(pool(1));
     let inner = Arc::clone(&pool);
@@ -303,7 +312,7 @@ fn shutdown_runs_what_waits_and_kill_drops_it() {
             assert!(handle.is_finished());
             match handle.join() {
                 Ok(result) => assert!(!kill && result == x),
-                Err(Error::Cancelled) => assert!(kill),
+                Err(Error::Closed) => assert!(kill),
                 Err(other) => panic!("{other:?}"),
             }
         }

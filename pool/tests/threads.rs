@@ -7,6 +7,8 @@ use std::sync::{Arc, Barrier, Mutex};
 use std::thread;
 use std::time::Duration;
 
+#[cfg(not(miri))]
+use nix::{sched::sched_getaffinity, unistd::Pid};
 use pool::{Error, RayonPool, ThreadPool, serial};
 
 fn panics_on(bad: &[u32]) -> impl Fn(&u32) -> u32 + Sync + Copy + '_ {
@@ -98,6 +100,30 @@ fn as_many_work_at_a_time_as_there_are_workers() {
     let who: HashSet<_> = who.expect("no panic").into_iter().collect();
     assert_eq!(who.len(), 4);
     assert!(who.contains(&thread::current().id()));
+}
+
+/// Whoever wakes a helper excludes its own processor for a moment; no item sees
+/// that.
+#[test]
+#[cfg(not(miri))]
+fn items_run_with_the_whole_affinity() {
+    let allowed = || sched_getaffinity(Pid::from_raw(0)).expect("Linux");
+    let whole = allowed();
+    let pool = ThreadPool::new(3).expect("threads start");
+    let mut threads = HashSet::new();
+    for _ in 0..20 {
+        // Longer than an idle thread looks for work, so it sleeps.
+        thread::sleep(Duration::from_millis(2));
+        let seen = pool.map_chunked(&[(); 40], 1, |()| {
+            thread::sleep(Duration::from_micros(50));
+            (thread::current().id(), allowed())
+        });
+        for (thread, seen) in seen.expect("no panic") {
+            assert_eq!(seen, whole);
+            threads.insert(thread);
+        }
+    }
+    assert!(threads.len() > 1, "nobody was woken to help");
 }
 
 #[test]

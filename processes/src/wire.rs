@@ -287,7 +287,8 @@ impl<'a> Items<'a> {
         let mut length = 0_u64;
         while rest.next_run().is_some() {
             items.left += rest.run.items as usize;
-            length += u64::from(rest.run.items) * u64::from(rest.run.length & !FAILED);
+            let run = u64::from(rest.run.items) * u64::from(rest.run.length & !FAILED);
+            length = length.checked_add(run)?;
         }
         (length == bytes.len() as u64 && u32::try_from(items.left).is_ok())
             .then_some((header, items))

@@ -93,7 +93,8 @@ pub struct Options {
     pub heartbeat: Option<Duration>,
     /// Whether what it writes to standard error is kept, the last 4 KiB of it,
     /// for [`Error::Died`]; it reaches this process's standard error all the
-    /// same, by a thread of this process that looks after all such workers.
+    /// same, by a thread of this process that looks after all such workers in
+    /// turn. One that writes faster than that waits.
     pub keep_stderr: bool,
 }
 
@@ -427,7 +428,7 @@ impl Worker {
         let exit = self.child.wait().map_or(Exit::Unknown, Exit::from);
         self.exit = Some(exit);
         if let Some(words) = &self.last_words {
-            words.forward();
+            words.finish();
         }
         exit
     }

@@ -13,6 +13,7 @@ mod share;
 
 use std::collections::VecDeque;
 use std::hint::spin_loop;
+use std::iter;
 use std::num::NonZero;
 use std::ops::Range;
 use std::os::fd::AsFd;
@@ -20,11 +21,10 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use nix::poll::{PollFd, PollFlags, ppoll};
-use nix::sys::eventfd::EventFd;
 use nix::sys::time::TimeSpec;
 use processes::{Gone, Worker};
 
-use super::crew::{Crew, Place, Stage};
+use super::crew::{Crew, Party, Place, Stage};
 use super::job::Job;
 use crate::Error;
 
@@ -87,8 +87,10 @@ pub(crate) struct Drive<'j> {
     crew: &'j Crew,
     /// Whether it is the dispatcher's, which waits for work.
     dispatcher: bool,
-    /// Wakes it when a place is free that it would take.
-    alarm: Option<Arc<EventFd>>,
+    /// What it is to the crew.
+    party: Party,
+    /// Whether the crew knows that it would take another worker.
+    hungry: bool,
     pub(crate) queue: VecDeque<Piece<'j>>,
     hands: Vec<Hand<'j>>,
     /// How many workers in a row could not be started, and why the last.
@@ -103,7 +105,8 @@ impl<'j> Drive<'j> {
         Self {
             crew,
             dispatcher,
-            alarm: dispatcher.then(|| Arc::clone(&crew.wake)),
+            party: crew.enter(dispatcher),
+            hungry: false,
             queue: VecDeque::new(),
             hands: Vec::new(),
             failures: 0,
@@ -113,14 +116,13 @@ impl<'j> Drive<'j> {
         }
     }
 
-    /// Fills the crew's first places with workers, and waits until all are
+    /// Fills all of the crew's places with workers, and waits until they are
     /// ready.
-    pub(crate) fn fill(&mut self, places: Vec<Place>) -> Result<(), Error> {
+    pub(crate) fn fill(&mut self) -> Result<(), Error> {
         // Nobody waits for work yet: the first failure is the answer.
         self.tries = 1;
-        for place in places {
-            self.enlist(place);
-        }
+        let places: Vec<Place> = iter::from_fn(|| self.crew.try_take(&self.party)).collect();
+        places.into_iter().for_each(|place| self.enlist(place));
         while self.failed.is_none()
             && self.hands.iter().any(|hand| hand.place.stage != Stage::Ready)
         {
@@ -175,15 +177,16 @@ impl<'j> Drive<'j> {
     pub(crate) fn rest(&mut self) {
         self.failed = None;
         self.failures = 0;
-        self.give_back_idle();
+        self.give_back_idle(usize::MAX);
     }
 
-    fn give_back_idle(&mut self) -> bool {
+    /// Gives back workers that have nothing to do, at most so many: how many.
+    fn give_back_idle(&mut self, most: usize) -> usize {
         let idle = |hand: &mut Hand<'j>| !hand.is_busy();
-        let resting: Vec<Hand<'j>> = self.hands.extract_if(.., idle).collect();
-        let some = !resting.is_empty();
-        resting.into_iter().for_each(|hand| self.crew.give_back(hand.place));
-        some
+        let resting: Vec<Hand<'j>> = self.hands.extract_if(.., idle).take(most).collect();
+        let given = resting.len();
+        resting.into_iter().for_each(|hand| self.crew.give_back(&self.party, hand.place));
+        given
     }
 
     /// Reads what has come; whether anything has.
@@ -250,13 +253,12 @@ impl<'j> Drive<'j> {
                 }
             }
         }
-        if let Some(alarm) = &self.alarm {
-            sockets.push(PollFd::new(alarm.as_fd(), PollFlags::POLLIN));
-        }
+        let alarm = self.party.alarm.as_deref();
+        sockets.extend(alarm.map(|alarm| PollFd::new(alarm.as_fd(), PollFlags::POLLIN)));
         let timeout = until.map(|until| TimeSpec::from(until.saturating_duration_since(now)));
         // An interruption is a reason to look, like any other.
         let _ = ppoll(&mut sockets, timeout, None);
-        if let Some(alarm) = &self.alarm {
+        if let (Some(alarm), Some(Some(true))) = (alarm, sockets.last().map(PollFd::any)) {
             let _ = alarm.read();
         }
     }
@@ -271,17 +273,15 @@ impl Hand<'_> {
 
 impl Drop for Drive<'_> {
     fn drop(&mut self) {
-        if let Some(alarm) = self.alarm.take() {
-            self.crew.is_sated(&alarm);
-        }
         for mut hand in self.hands.drain(..) {
             // One that gets ready may go on with that.
             if !hand.flights.is_empty() {
                 // Its answers would be taken for those of another request.
                 hand.place.worker = None;
             }
-            self.crew.give_back(hand.place);
+            self.crew.give_back(&self.party, hand.place);
         }
+        self.crew.leave(&self.party);
     }
 }
 

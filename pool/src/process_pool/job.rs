@@ -50,6 +50,7 @@ pub(crate) struct Encoded {
 
 /// [`Job::encode`] of a slice; `first` is the number of its first item.
 pub(crate) fn encode<In: Serialize>(
+    task: &'static str,
     inputs: &[In],
     first: usize,
     request: &mut Request<'_>,
@@ -61,11 +62,11 @@ pub(crate) fn encode<In: Serialize>(
         Ok(Err(e)) => Some(e),
         Err(panic) => {
             let items = request.items() - before;
-            return Encoded { items, failed: Some(panic.of(Some(first + items))) };
+            return Encoded { items, failed: Some(panic.of_task(task).of(first + items)) };
         }
     };
     let items = request.items() - before;
-    Encoded { items, failed: failed.map(|e| Error::of_task(first + items, e)) }
+    Encoded { items, failed: failed.map(|e| Error::of_task(task, e).of(first + items)) }
 }
 
 /// Decodes replies; `first` is the number of the first. Outputs are appended
@@ -86,7 +87,7 @@ pub(crate) fn decode<Out: DeserializeOwned>(
                 let item = last - replies.left();
                 match replies.next(task) {
                     Some(Ok(output)) => outputs.push(output),
-                    Some(Err(e)) => errors.push((item, Error::of_task(item, e))),
+                    Some(Err(e)) => errors.push((item, Error::of_task(task, e).of(item))),
                     None => break,
                 }
             }
@@ -97,7 +98,7 @@ pub(crate) fn decode<Out: DeserializeOwned>(
                 // It was thrown before the reply was taken off.
                 replies.skip();
             }
-            errors.push((item, panic.of(Some(item))));
+            errors.push((item, panic.of_task(task).of(item)));
         }
     }
 }

@@ -110,7 +110,7 @@ where
     }
 
     fn encode(&self, items: Range<usize>, request: &mut Request<'_>) -> Encoded {
-        job::encode(&self.items[items.clone()], items.start, request)
+        job::encode(self.task, &self.items[items.clone()], items.start, request)
     }
 
     fn deliver(&self, first: usize, replies: &mut Replies<'_>) {

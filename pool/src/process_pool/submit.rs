@@ -71,6 +71,8 @@ struct Call<In, Out> {
 
 impl<In, Out> Call<In, Out> {
     fn settle(&self, outcome: Result<Out, Error>) {
+        // The engine counts items, and this is none.
+        let outcome = outcome.map_err(Error::of_no_item);
         // An outcome that nobody wants any more is dropped here, by the
         // dispatcher, who must outlive what it throws.
         let _ = panics::catch(|| match &self.tell {
@@ -87,7 +89,7 @@ impl<In, Out> Call<In, Out> {
 impl<In, Out> Drop for Call<In, Out> {
     fn drop(&mut self) {
         // Whatever happens to the dispatcher, nobody waits for ever.
-        self.settle(Err(Error::Cancelled));
+        self.settle(Err(Error::Closed));
         panics::drop_quietly(self.input.take());
     }
 }
@@ -102,7 +104,7 @@ where
     }
 
     fn encode(&self, _: Range<usize>, request: &mut Request<'_>) -> Encoded {
-        job::encode(self.input.as_slice(), 0, request)
+        job::encode(self.task, self.input.as_slice(), 0, request)
     }
 
     fn deliver(&self, _: usize, replies: &mut Replies<'_>) {
@@ -167,8 +169,10 @@ impl<Out> ProcessHandle<Out> {
     ///
     /// # Errors
     /// What became of the task: [`Error::Process`], [`Error::Timeout`],
-    /// [`Error::Cancelled`], [`Error::Closed`] if the pool was killed, and the
-    /// errors of starting a worker in the place of one that had died.
+    /// [`Error::Panicked`] while it was encoded or decoded here, all three with the
+    /// task's name and no item; [`Error::Cancelled`] by its handle,
+    /// [`Error::Closed`] if the pool was killed, and the errors of starting a worker
+    /// in the place of one that had died.
     pub fn join(self) -> Result<Out, Error> {
         let mut state = self.shared.state();
         loop {

@@ -15,28 +15,24 @@
 //! that one of them sees the other (Dekker 1965). The models in `models.rs` try all
 //! orders.
 
-use std::sync::PoisonError;
-
 use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
-use crate::sync::{Condvar, Mutex, lock};
+use crate::sync::{Arc, Mutex, lock};
+use crate::thread_pool::processor;
+use crate::thread_pool::sleeper::Sleeper;
 
 /// What sleeping threads wait for.
 #[derive(Debug)]
 pub(crate) struct Bell {
     /// Threads that look for work, and those that were woken to look.
     looking: AtomicUsize,
-    /// Threads that sleep and were not rung for. Changes only under `door`.
+    /// Threads that sleep and were not rung for. Who lay down last is at the
+    /// end, and the first to be woken: its caches are the warmest.
+    sleepers: Mutex<Vec<Arc<Sleeper>>>,
+    /// How many they are, for those who only look in passing.
     asleep: AtomicUsize,
-    door: Mutex<Door>,
-    rung: Condvar,
-    /// Nothing more comes, so nobody sleeps any more. Set under `door`.
+    /// Nothing more comes, so nobody sleeps any more. Set while `sleepers` is
+    /// locked.
     closed: AtomicBool,
-}
-
-#[derive(Debug, Default)]
-struct Door {
-    /// How many sleepers may get up.
-    calls: usize,
 }
 
 /// Where a thread looks for something to do.
@@ -65,9 +61,8 @@ impl Bell {
     pub(crate) fn new() -> Self {
         Self {
             looking: AtomicUsize::new(0),
+            sleepers: Mutex::new(Vec::new()),
             asleep: AtomicUsize::new(0),
-            door: Mutex::new(Door::default()),
-            rung: Condvar::new(),
             closed: AtomicBool::new(false),
         }
     }
@@ -90,7 +85,8 @@ impl Bell {
                 // by somebody who did not. (See `admit` for the other fence.)
                 fence(Ordering::SeqCst);
                 if place.is_more() {
-                    self.ring();
+                    // This thread is about to work where it is.
+                    self.ring(|| processor::current().into_iter().collect());
                 }
                 return found.or_else(|| place.find());
             }
@@ -109,29 +105,30 @@ impl Bell {
             return false;
         }
         publish();
-        self.ring();
+        // Who submits a task often waits for it, and so makes room for it on
+        // its own processor.
+        self.ring(Vec::new);
         // `ring` begins with a fence: if the last thread did not see the work
         // before it ended, we see why it ended.
         !(self.is_closed() && withdraw())
     }
 
     /// Wakes one sleeper, unless somebody looks for work anyway, and says
-    /// whether it did. To be called after the work was published.
-    pub(crate) fn ring(&self) -> bool {
+    /// whether it did. To be called after the work was published. The sleeper
+    /// begins on none of the processors that are `taken`, if it may run on
+    /// another.
+    pub(crate) fn ring(&self, taken: impl FnOnce() -> Vec<usize>) -> bool {
         fence(Ordering::SeqCst);
         if self.looking.load(Ordering::Relaxed) > 0 || self.asleep.load(Ordering::Relaxed) == 0 {
             return false;
         }
-        let mut door = lock(&self.door);
-        if self.asleep.load(Ordering::Relaxed) == 0 {
-            return false;
-        }
-        self.asleep.fetch_sub(1, Ordering::Relaxed);
+        let mut sleepers = lock(&self.sleepers);
+        let Some(sleeper) = sleepers.pop() else { return false };
+        self.asleep.store(sleepers.len(), Ordering::Relaxed);
         // On behalf of the sleeper, who needs a while to get up.
         self.looking.fetch_add(1, Ordering::Relaxed);
-        door.calls += 1;
-        drop(door);
-        self.rung.notify_one();
+        drop(sleepers);
+        sleeper.wake(&taken());
         true
     }
 
@@ -143,23 +140,35 @@ impl Bell {
     /// Sleeps until somebody rings, unless there is work. The thread was
     /// looking before and looks again afterwards.
     fn sleep(&self, place: &impl Search) {
-        let mut door = lock(&self.door);
-        self.asleep.fetch_add(1, Ordering::Relaxed);
+        let sleeper = Sleeper::new();
+        let mut sleepers = lock(&self.sleepers);
+        sleepers.push(Arc::clone(&sleeper));
+        self.asleep.store(sleepers.len(), Ordering::Relaxed);
         self.looking.fetch_sub(1, Ordering::Relaxed);
+        drop(sleepers);
         fence(Ordering::SeqCst);
         if !place.is_work() {
-            while door.calls == 0 && !self.is_closed() {
-                door = self.rung.wait(door).unwrap_or_else(PoisonError::into_inner);
-            }
+            sleeper.sleep(|| self.is_closed());
         }
-        if door.calls > 0 {
-            // Who rang has counted for this thread, or for another, which
-            // then sleeps on in its stead.
-            door.calls -= 1;
-        } else {
-            self.asleep.fetch_sub(1, Ordering::Relaxed);
+        if self.strike_off(&sleeper) {
             self.looking.fetch_add(1, Ordering::Relaxed);
+        } else {
+            // Somebody has taken it to wake it, and has counted it as looking,
+            // but may not be done with it.
+            sleeper.sleep(|| false);
         }
+        sleeper.get_up();
+    }
+
+    /// Takes a thread off the list, if it is there still.
+    fn strike_off(&self, sleeper: &Arc<Sleeper>) -> bool {
+        let mut sleepers = lock(&self.sleepers);
+        let Some(at) = sleepers.iter().rposition(|other| Arc::ptr_eq(other, sleeper)) else {
+            return false;
+        };
+        sleepers.remove(at);
+        self.asleep.store(sleepers.len(), Ordering::Relaxed);
+        true
     }
 
     /// Whether nothing more is accepted.
@@ -169,9 +178,10 @@ impl Bell {
 
     /// Accepts nothing more and wakes all, for good: from now on nobody sleeps.
     pub(crate) fn close(&self) {
-        let door = lock(&self.door);
+        let sleepers = lock(&self.sleepers);
         self.closed.store(true, Ordering::Relaxed);
-        drop(door);
-        self.rung.notify_all();
+        for sleeper in &*sleepers {
+            sleeper.disturb();
+        }
     }
 }

@@ -187,7 +187,7 @@ impl Crew {
                 self.run_one();
             }
         };
-        let accepted = self.bell.admit(publish, || job.cancel());
+        let accepted = self.bell.admit(publish, || job.refuse());
         if accepted { Ok(()) } else { Err(Error::Closed) }
     }
 
@@ -213,7 +213,7 @@ impl Crew {
         self.bell.close();
         if drop_waiting {
             for job in self.queue.1.try_iter() {
-                job.cancel();
+                job.refuse();
             }
         }
     }

@@ -35,9 +35,8 @@ impl ThreadPool {
     /// # Ok::<(), pool::Error>(())
     /// ```
     ///
-    /// Each result is an error of its own item: [`Error::Panicked`],
-    /// [`Error::Closed`] if the pool takes no more, [`Error::Cancelled`] if it
-    /// was killed meanwhile.
+    /// Each result is an error of its own item: [`Error::Panicked`], or
+    /// [`Error::Closed`] if the pool takes no more, or was killed meanwhile.
     pub fn imap<I, R, F>(&self, items: I, f: F) -> Imap<I::IntoIter, R, F>
     where
         I: IntoIterator,
@@ -267,7 +266,7 @@ impl<R> Answer<R> {
 
 impl<R> Drop for Answer<R> {
     fn drop(&mut self) {
-        let outcome = self.outcome.take().unwrap_or(Err(Error::Cancelled));
+        let outcome = self.outcome.take().unwrap_or(Err(Error::Closed));
         // There is room, or nobody asks any more.
         let _ = self.tell.try_send((self.at, outcome));
     }

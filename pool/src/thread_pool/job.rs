@@ -15,6 +15,8 @@ pub(crate) struct Job {
     task: Mutex<Option<Task>>,
     /// Whether it has been run or dropped.
     over: AtomicBool,
+    /// Whether its handle has dropped it, and not its pool.
+    cancelled: AtomicBool,
 }
 
 type Task = Box<dyn FnOnce() + Send>;
@@ -32,7 +34,8 @@ impl Job {
             let _ = outcome.send(result);
         };
         let task: Mutex<Option<Task>> = Mutex::new(Some(Box::new(run)));
-        (Arc::new(Self { task, over: AtomicBool::new(false) }), receiver)
+        let (over, cancelled) = (AtomicBool::new(false), AtomicBool::new(false));
+        (Arc::new(Self { task, over, cancelled }), receiver)
     }
 
     /// Runs the task, unless somebody else has taken it.
@@ -44,13 +47,32 @@ impl Job {
         true
     }
 
-    /// Drops the task, unless somebody else has taken it.
+    /// Drops the task, unless somebody else has taken it: its pool takes no more.
+    pub(crate) fn refuse(&self) -> bool {
+        self.take().is_some_and(|task| self.discard(task))
+    }
+
+    /// Drops the task, unless somebody else has taken it: nobody wants it.
     pub(crate) fn cancel(&self) -> bool {
         let Some(task) = self.take() else { return false };
+        // Before who waits for it hears that it was dropped.
+        self.cancelled.store(true, Ordering::Release);
+        self.discard(task)
+    }
+
+    fn discard(&self, task: Task) -> bool {
         // What the task has captured may panic when it is dropped.
         let _ = panics::catch(|| drop(task));
         self.over.store(true, Ordering::Release);
         true
+    }
+
+    /// Why it has no outcome.
+    fn dropped(&self) -> Error {
+        match self.cancelled.load(Ordering::Acquire) {
+            true => Error::Cancelled,
+            false => Error::Closed,
+        }
     }
 
     fn take(&self) -> Option<Task> {
@@ -87,15 +109,16 @@ impl<R> Handle<R> {
     /// of another that waits for this one, to whatever depth.
     ///
     /// # Errors
-    /// [`Error::Panicked`] if the task did; [`Error::Cancelled`] if it was
-    /// dropped before it began.
+    /// [`Error::Panicked`] if the task did. If it was dropped before it began:
+    /// [`Error::Cancelled`] by [`cancel`](Self::cancel), [`Error::Closed`] with its
+    /// pool.
     pub fn join(self) -> Result<R, Error> {
         // Where this thread cannot be initialized for the pool, the pool's
         // own threads can.
         if is_inside() && self.crew.enter().is_ok() {
             self.job.run();
         }
-        self.outcome.recv().unwrap_or(Err(Error::Cancelled))
+        self.outcome.recv().unwrap_or_else(|_| Err(self.job.dropped()))
     }
 
     /// Waits for the outcome, but not longer than `limit`. If that runs out
@@ -125,7 +148,7 @@ impl<R> Handle<R> {
         };
         match received {
             Ok(outcome) => Ok(outcome),
-            Err(RecvTimeoutError::Disconnected) => Ok(Err(Error::Cancelled)),
+            Err(RecvTimeoutError::Disconnected) => Ok(Err(self.job.dropped())),
             Err(RecvTimeoutError::Timeout) => Err(self),
         }
     }

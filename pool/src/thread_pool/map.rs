@@ -1,8 +1,9 @@
 //! One map: how it begins, who is asked to help, and in which portions.
 //!
-//! To wake a sleeping thread costs the caller about ten microseconds on a
-//! virtual machine, and the sleeper comes thirty later. A map that is done
-//! before that is better done alone. How long it will take nobody knows before,
+//! To wake a sleeping thread costs the caller some twenty microseconds on a
+//! virtual machine, and the sleeper comes fifty later or, after a pause, eighty
+//! and more (see `processor`). A map that is done before that is better done
+//! alone. How long it will take nobody knows before,
 //! so the caller begins alone, with a look at the clock now and then, and asks
 //! for help as soon as what is left, at the pace so far, is worth it: the
 //! ski-rental rule, rent until the rent has cost as much as buying. A thread
@@ -18,13 +19,12 @@
 //! counter's cache line between two processors.
 
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::thread;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::loan::{Loan, lend};
 use crate::slots::Slots;
-use crate::sync::Arc;
+use crate::sync::{Arc, Mutex, lock};
 use crate::thread_pool::crew::Crew;
 use crate::thread_pool::processor;
 
@@ -32,8 +32,10 @@ use crate::thread_pool::processor;
 /// first item, done alone, could be a large part of the whole.
 const PORTIONS_TO_BEGIN_ALONE: usize = 8;
 
-/// What must be left to do before a sleeper is woken for it.
-const WORTH_WAKING: Duration = Duration::from_micros(40);
+/// What must be left to do before a sleeper is woken for it: with a cost of 30
+/// microseconds and a helper that comes after 80, a map that takes 110 alone
+/// takes as long with help.
+const WORTH_WAKING: Duration = Duration::from_micros(120);
 
 /// So long the caller has worked before it trusts its pace enough to wake
 /// somebody: the first item finds cold caches.
@@ -47,14 +49,11 @@ const WORTH_ASKING: Duration = Duration::from_nanos(1_500);
 /// if they wait for something, it pays.
 const WORTH_CROWDING: Duration = Duration::from_millis(20);
 
-/// How long the caller alone works between two looks at the clock.
+/// How long the caller alone works between two looks at the clock, at first
 const ALONE: Duration = Duration::from_nanos(300);
 
-/// As long as nobody has come, the caller's portions last so long,
-const WAIT: Duration = Duration::from_micros(50);
-
-/// and after each, so many times, it lets others have its processor.
-const WAITS: u32 = 8;
+/// and at last: a look costs about 40 nanoseconds.
+const ALONE_AT_LAST: Duration = Duration::from_nanos(1_000);
 
 /// The smallest portion, as long as its size is ours to choose.
 const PORTION: Duration = Duration::from_nanos(400);
@@ -80,8 +79,8 @@ pub(crate) struct Invitation<'a> {
     loan: OnceLock<Arc<Loan>>,
     /// Whether helpers beyond the number of processors were asked, too.
     crowded: AtomicBool,
-    /// How many helpers came.
-    came: AtomicUsize,
+    /// The processors on which those began who take part.
+    occupied: Mutex<Vec<usize>>,
 }
 
 impl<'a> Invitation<'a> {
@@ -90,8 +89,21 @@ impl<'a> Invitation<'a> {
             crew,
             loan: OnceLock::new(),
             crowded: AtomicBool::new(false),
-            came: AtomicUsize::new(0),
+            occupied: Mutex::new(Vec::new()),
         }
+    }
+
+    /// This thread begins to work on the map.
+    fn take_part(&self) {
+        lock(&self.occupied).extend(processor::current());
+    }
+
+    /// The processors on which a further helper would be in somebody's way.
+    fn occupied(&self) -> Vec<usize> {
+        // This thread may have been moved since it began.
+        let mut occupied = lock(&self.occupied).clone();
+        occupied.extend(processor::current());
+        occupied
     }
 }
 
@@ -132,17 +144,11 @@ where
                 pace => pace,
             }
         };
-        let processor = processor::current();
         let help = || {
-            // Those who come first have a processor each.
-            let before = self.invitation.came.fetch_add(1, Ordering::Relaxed);
-            if let Some(processor) = processor
-                && before < self.crew.processors - 1
-            {
-                processor::leave(processor);
-            }
+            self.invitation.take_part();
             self.together(pace);
         };
+        self.invitation.take_part();
         lend(&help, |loan| {
             // Nobody else sets it.
             let _ = self.invitation.loan.set(Arc::clone(loan));
@@ -166,6 +172,7 @@ where
     fn alone(&self) -> Option<Pace> {
         let mut filler = self.slots.filler(self.items, self.f);
         let start = Instant::now();
+        let mut then = start;
         let mut portion = 1;
         let mut done = 0;
         loop {
@@ -175,20 +182,27 @@ where
             if filled == 0 || done == self.items.len() {
                 return None;
             }
-            let pace = Pace { items: done, took: start.elapsed() };
-            let left = pace.for_items(self.items.len() - done);
+            let now = Instant::now();
+            let pace = Pace { items: done, took: now - start };
+            // The first items find cold caches, and any may be interrupted: of
+            // the pace so far and that of the last portion the faster is
+            // nearer to what the rest will take.
+            let last = Pace { items: filled, took: now - then };
+            then = now;
+            let rest = self.items.len() - done;
+            let left = pace.for_items(rest).min(last.for_items(rest));
             let worth = if self.crew.bell.looking() > 0 {
                 left > WORTH_ASKING
             } else {
                 left > WORTH_WAKING && pace.took > TRUSTED
             };
             if worth {
-                return Some(pace);
+                return Some(last);
             }
             // Never more than a part of what is left, because items that take
             // longer may come.
-            let left = self.items.len() - done;
-            portion = pace.items_in(ALONE).clamp(8, (left / 4).max(8));
+            let time = (pace.took / 8).clamp(ALONE, ALONE_AT_LAST);
+            portion = last.items_in(time).clamp(8, (rest / 4).max(8));
         }
     }
 
@@ -196,20 +210,12 @@ where
     fn together(&self, mut pace: Option<Pace>) {
         let mut filler = self.slots.filler(self.items, self.f);
         self.call(pace);
-        let mut waits = WAITS;
         let mut then = Instant::now();
         loop {
             let smallest = pace.map_or(1, |pace| pace.items_in(PORTION));
-            // As long as nobody has come, small portions: whoever was called may
-            // be waiting for this very processor.
-            let alone = waits > 0 && self.invitation.came.load(Ordering::Relaxed) == 0;
-            let largest = match pace {
-                Some(pace) if alone => pace.items_in(WAIT),
-                _ => usize::MAX,
-            };
             let filled = filler.fill(|unclaimed| match self.chunk {
                 Some(chunk) => chunk,
-                None => portion(unclaimed, self.workers, smallest).min(largest),
+                None => portion(unclaimed, self.workers, smallest),
             });
             if filled == 0 {
                 return;
@@ -217,10 +223,6 @@ where
             let now = Instant::now();
             pace = Some(Pace { items: filled, took: now - then });
             then = now;
-            if alone {
-                waits -= 1;
-                thread::yield_now();
-            }
             self.call(pace);
         }
     }
@@ -237,10 +239,8 @@ where
             self.crew.board.post(loan, more);
         }
         let worth = left.map_or(unclaimed > 0, |left| left > WORTH_WAKING);
-        if worth && self.crew.board.is_open() && self.crew.bell.ring() {
-            // The sleeper may have been put behind this thread, on the same
-            // processor: it comes first, and moves away (see `processor`).
-            thread::yield_now();
+        if worth && self.crew.board.is_open() {
+            self.crew.bell.ring(|| self.invitation.occupied());
         }
     }
 }

@@ -257,7 +257,7 @@ fn a_map(helpers: usize, items: usize, preemptions: usize) {
         };
         lend(&work, |loan| {
             place.board.post(loan, helpers);
-            place.bell.ring();
+            place.bell.ring(|| vec![0]);
             work();
             place.board.withdraw(loan);
         });

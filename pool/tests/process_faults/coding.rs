@@ -8,7 +8,7 @@ use processes::{Error as TaskError, Exit, Side};
 
 use crate::harness::{fault, timed};
 use crate::tasks::{
-    Bytes, ECHO, Explosive, Fickle, GIVE, HANDLE, PID, REFUSE, SLEEP, SQUARE, TAKE,
+    Bytes, ECHO, Explosive, Fickle, GIVE, HANDLE, PID, REFUSE, REFUSE_ODDLY, SLEEP, SQUARE, TAKE,
 };
 
 fn pool_of(workers: usize) -> ProcessPool {
@@ -137,7 +137,7 @@ fn fault_17_result_cannot_be_decoded() {
         let outcomes = pool.map_each(&GIVE, &[0, 3, 2, 6], 4);
         assert_eq!(outcomes[0].as_ref().ok(), Some(&Fickle(0)));
         assert!(matches!(outcomes[1], Err(Error::Panicked { item: Some(1), .. })));
-        assert!(matches!(&outcomes[2], Err(Error::Process { item: 2, .. })));
+        assert!(matches!(&outcomes[2], Err(Error::Process { item: Some(2), .. })));
         assert_eq!(outcomes[3].as_ref().ok(), Some(&Fickle(6)));
         assert_eq!(pid(&pool), before, "the worker lives on, and so does the dispatcher");
     });
@@ -159,6 +159,31 @@ fn fault_18_error_cannot_be_sent() {
         }
         let fine = pool.submit(&REFUSE, 0).expect("it is open").join().expect("it is sent");
         assert_eq!(fine.ok(), Some(0));
+    });
+}
+
+#[test]
+fn fault_18b_error_cannot_be_decoded() {
+    fault("coding::fault_18b_error_cannot_be_decoded", || {
+        let pool = pool_of(1);
+        let before = pid(&pool);
+        let handle = pool.submit(&REFUSE_ODDLY, 7).expect("it is open");
+        match timed("18b `Decode`, same worker; pool goes on", || task_error(handle.join())) {
+            TaskError::Decode { side: Side::Output, task: "refuse_oddly", why } => {
+                assert_eq!(why, "there is no error 7");
+            }
+            other => panic!("{other:?}"),
+        }
+        // One that panics in the dispatcher's thread, and all of them in a map.
+        let panicked = pool.submit(&REFUSE_ODDLY, 3).expect("it is open").join();
+        assert!(matches!(panicked, Err(Error::Panicked { .. })), "{panicked:?}");
+        let outcomes = pool.map_each(&REFUSE_ODDLY, &[0, 3, 7, 0], 4);
+        assert!(matches!(outcomes[1], Err(Error::Panicked { item: Some(1), .. })));
+        assert!(matches!(&outcomes[2], Err(Error::Process { item: Some(2), .. })));
+        for item in [0, 3] {
+            assert!(matches!(outcomes[item], Ok(Ok(0))), "{:?}", outcomes[item]);
+        }
+        assert_eq!(pid(&pool), before, "the worker lives on, and so does the dispatcher");
     });
 }
 

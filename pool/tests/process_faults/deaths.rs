@@ -198,9 +198,7 @@ fn fault_09_with_a_backtrace_if_asked() {
         });
         return;
     }
-    let mut case = crate::harness::Case::start(test, &[("RUST_BACKTRACE", "1")]);
-    let status = case.wait();
-    assert!(status.success(), "{status}: {}", case.said);
+    crate::harness::Case::start(test, &[("RUST_BACKTRACE", "1")]).succeeds();
 }
 
 #[test]

@@ -16,3 +16,10 @@ fn worker_entry() {
     starting::before_the_entry();
     tasks::claim();
 }
+
+#[test]
+fn a_fault_that_does_not_run_is_found() {
+    // The harness itself: the child succeeds, but there is no such test.
+    let caught = std::panic::catch_unwind(|| harness::fault("a_test_that_is_not_there", || ()));
+    assert!(caught.is_err());
+}

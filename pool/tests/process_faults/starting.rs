@@ -47,10 +47,7 @@ fn fault_with(test: &str, variable: &str, body: fn()) {
     }
     let directory = tempfile::tempdir().expect("a directory");
     let file = directory.path().join("file");
-    let mut case = Case::start(test, &[(variable, file.to_str().expect("text"))]);
-    let status = case.wait();
-    assert!(status.success(), "{status}: {}", case.said);
-    case.ends_clean(Duration::from_secs(2));
+    Case::start(test, &[(variable, file.to_str().expect("text"))]).succeeds();
 }
 
 #[test]

@@ -68,6 +68,9 @@ pub(crate) const REFUSE: Task<u8, Result<u8, Unsendable>> = Task::new("refuse", 
     x => Err(Unsendable(x)),
 });
 
+pub(crate) const REFUSE_ODDLY: Task<u8, Result<u8, Undecodable>> =
+    Task::new("refuse_oddly", |x| if x == 0 { Ok(0) } else { Err(Undecodable(x)) });
+
 /// Works so long.
 pub(crate) const SPIN: Task<Duration, ()> = Task::new("spin", |long| {
     let started = Instant::now();
@@ -172,6 +175,25 @@ impl fmt::Display for Unsendable {
     }
 }
 
+/// An error that cannot be decoded: 3 panics, and no other is understood.
+#[derive(Debug, Serialize)]
+pub(crate) struct Undecodable(u8);
+
+impl<'de> Deserialize<'de> for Undecodable {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        match u8::deserialize(from)? {
+            3 => panic!("a three"),
+            other => Err(D::Error::custom(format!("there is no error {other}"))),
+        }
+    }
+}
+
+impl fmt::Display for Undecodable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "error {}", self.0)
+    }
+}
+
 pub(crate) fn claim() {
     let registry = Registry::new().with(&SQUARE).with(&PID).with(&ECHO).with(&SLEEP).with(&EXIT);
     let registry = registry.with(&ABORT).with(&PANIC).with(&PANIC_ODDLY).with(&SEGFAULT);
@@ -186,6 +208,7 @@ pub(crate) fn claim() {
         .with(&HANDLE)
         .with(&SPIN)
         .with_fallible(&REFUSE)
+        .with_fallible(&REFUSE_ODDLY)
         .with(&PREPARE)
         .with(&PREPARE_AND_DIE);
     processes::test_worker_entry("worker_entry", registry);

@@ -1,9 +1,9 @@
 //! A fault in a process of its own, and what must not be left of it.
 
 use std::io::Read;
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::time::{Duration, Instant};
-use std::{env, fs, thread};
+use std::{env, fs, io, thread};
 
 use pool::ThreadPool;
 
@@ -18,17 +18,17 @@ pub(crate) fn fault(name: &str, body: impl FnOnce()) {
         return body();
     }
     let start = Instant::now();
+    let (mut read, write) = io::pipe().expect("a pipe");
     let mut child = Command::new("/proc/self/exe")
         .args(["--exact", name, "--nocapture"])
         .env(CHILD, name)
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped())
+        .stdout(write.try_clone().expect("a pipe"))
+        .stderr(write)
         .spawn()
         .expect("this program starts again");
-    let mut errors = child.stderr.take().expect("it is piped");
     let reader = thread::spawn(move || {
         let mut text = String::new();
-        errors.read_to_string(&mut text).map(|_| text)
+        read.read_to_string(&mut text).map(|_| text)
     });
     let status = loop {
         if let Some(status) = child.try_wait().expect("it is our child") {
@@ -42,11 +42,13 @@ pub(crate) fn fault(name: &str, body: impl FnOnce()) {
         thread::sleep(Duration::from_millis(1));
     };
     let took = start.elapsed();
-    let errors = reader.join().expect("it only reads").unwrap_or_default();
+    let said = reader.join().expect("it only reads").unwrap_or_default();
     match status {
-        None => panic!("{name} hangs\n{errors}"),
-        Some(status) => assert!(status.success(), "{name}: {status}\n{errors}"),
+        None => panic!("{name} hangs\n{said}"),
+        Some(status) => assert!(status.success(), "{name}: {status}\n{said}"),
     }
+    // Of a wrong name no test runs at all, and that succeeds.
+    assert!(said.contains(" 1 passed"), "there is no test {name}\n{said}");
     println!("{name}: {took:?}");
 }
 

@@ -8,6 +8,8 @@ use proptest::prelude::*;
 
 use super::*;
 
+mod hostile;
+
 /// Receives all that arrives when these bytes are sent in pieces: the frames,
 /// and the most memory that the receiver held.
 fn received(bytes: &[u8], cuts: &[usize]) -> (io::Result<Vec<Vec<u8>>>, usize) {
@@ -46,9 +48,10 @@ fn allowed(bytes: usize) -> usize {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(ProptestConfig::with_cases(if cfg!(miri) { 4 } else { 64 }))]
 
     #[test]
+    #[cfg_attr(miri, ignore = "Miri does not have all of sockets")]
     fn arbitrary_bytes_are_frames_or_an_end_or_an_error(
         bytes in vec(any::<u8>(), 0..4_096),
         cuts in vec(0..64_usize, 0..32),
@@ -61,6 +64,7 @@ proptest! {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "Miri does not have all of sockets")]
     fn frames_arrive_whole_however_they_are_cut(
         bodies in vec(vec(any::<u8>(), 0..2_000), 0..8),
         cuts in vec(0..700_usize, 0..32),
@@ -74,6 +78,7 @@ proptest! {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "Miri does not have all of sockets")]
     fn a_length_takes_no_memory_before_its_bytes_come(
         length in 0..=LIMIT as u32,
         body in vec(any::<u8>(), 0..2_000),

@@ -6,6 +6,7 @@ fn ends() -> (Connection, UnixStream) {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "Miri does not have all of sockets")]
 fn frames_arrive_one_by_one_however_they_are_cut() {
     let (mut connection, mut other) = ends();
     let large = vec![7; 3 * CHUNK + 1];
@@ -26,6 +27,7 @@ fn frames_arrive_one_by_one_however_they_are_cut() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "Miri does not have all of sockets")]
 fn a_length_above_the_limit_is_refused_before_memory_is_taken() {
     let (mut connection, mut other) = ends();
     other.write_all(&u32::MAX.to_le_bytes()).expect("a reader");
@@ -35,6 +37,7 @@ fn a_length_above_the_limit_is_refused_before_memory_is_taken() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "Miri does not have all of sockets")]
 fn a_length_alone_takes_no_memory() {
     let (mut connection, mut other) = ends();
     other.write_all(&(LIMIT as u32).to_le_bytes()).expect("a reader");
@@ -44,6 +47,7 @@ fn a_length_alone_takes_no_memory() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "Miri does not have all of sockets")]
 fn the_other_ends_death_is_no_frame() {
     for cut in [0, 3, 4, 6] {
         let (mut connection, mut other) = ends();
@@ -54,6 +58,7 @@ fn the_other_ends_death_is_no_frame() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "Miri does not have all of sockets")]
 fn nobody_waits_on_a_socket_that_does_not_block() {
     let (mut connection, other) = ends();
     connection.stream().set_nonblocking(true).expect("a socket");

@@ -5,6 +5,11 @@
 //! standard error, so that a worker never waits for a reader; it keeps the end.
 //! When a worker has died, whoever reaps it reads what is left by itself: all
 //! that the worker wrote is in the pipe by then.
+//!
+//! A worker may write without end, and what it started may outlive it and do so,
+//! too. So no turn at a pipe is longer than [`TURN`], and the last is as long as
+//! what the pipe holds. Who writes faster than this process's standard error takes
+//! it, waits at its pipe, as it would without one.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -19,6 +24,12 @@ use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTime
 
 /// How much is kept.
 const KEPT: usize = 4 << 10;
+
+/// How much of one worker's is read before it is the others' turn.
+const TURN: usize = 4 * KEPT;
+
+/// How much a pipe holds, unless somebody has said otherwise.
+const PIPE: usize = 64 << 10;
 
 /// One worker's standard error; dropping it ends the reading.
 #[derive(Debug)]
@@ -57,9 +68,26 @@ impl LastWords {
         Ok(Self { id, pipe })
     }
 
-    /// Passes on what has been written by now.
-    pub(super) fn forward(&self) {
-        lock(&self.pipe).forward();
+    /// Passes on what has been written by now, as the last: what comes later is
+    /// not read any more.
+    pub(super) fn finish(&self) {
+        let mut pipe = self.release();
+        let holds = pipe.end.as_ref().and_then(|end| fcntl(end, FcntlArg::F_GETPIPE_SZ).ok());
+        pipe.forward(holds.and_then(|bytes| usize::try_from(bytes).ok()).unwrap_or(PIPE));
+        // Whatever still writes there finds it closed, and does not wait.
+        pipe.end = None;
+    }
+
+    /// Takes the pipe from the forwarder, who may be in the middle of a turn and
+    /// does not come back to it afterwards.
+    fn release(&self) -> MutexGuard<'_, Pipe> {
+        let Ok(forwarder) = forwarder() else { return lock(&self.pipe) };
+        lock(&forwarder.pipes).remove(&self.id);
+        let pipe = lock(&self.pipe);
+        if let Some(end) = &pipe.end {
+            let _ = forwarder.epoll.delete(end.as_fd());
+        }
+        pipe
     }
 
     /// The end of what has been written.
@@ -70,26 +98,23 @@ impl LastWords {
 
 impl Drop for LastWords {
     fn drop(&mut self) {
-        if let Ok(forwarder) = forwarder() {
-            lock(&forwarder.pipes).remove(&self.id);
-            // Under the lock the reader is not in the middle of it; whatever it
-            // has heard of it, it finds it closed.
-            if let Some(end) = lock(&self.pipe).end.take() {
-                let _ = forwarder.epoll.delete(end.as_fd());
-            }
-        }
+        // Whatever the forwarder has heard of it, it finds it closed.
+        self.release().end = None;
     }
 }
 
 impl Pipe {
-    /// Reads what is there; `false` once nothing more can come.
-    fn forward(&mut self) -> bool {
+    /// Reads what is there, or at least so much of it; `false` once nothing more
+    /// can come.
+    fn forward(&mut self, most: usize) -> bool {
         let mut bytes = [0; KEPT];
         let Some(end) = &mut self.end else { return true };
-        loop {
+        let mut taken = 0;
+        while taken < most {
             match end.read(&mut bytes) {
                 Ok(0) => return false,
                 Ok(read) => {
+                    taken += read;
                     // That it cannot be passed on is no reason not to read it.
                     let _ = io::stderr().write_all(&bytes[..read]);
                     self.kept.extend_from_slice(&bytes[..read]);
@@ -100,6 +125,7 @@ impl Pipe {
                 Err(e) => return e.kind() == ErrorKind::WouldBlock,
             }
         }
+        true
     }
 }
 
@@ -114,15 +140,18 @@ fn forwarder() -> io::Result<&'static Forwarder> {
     let _starting = STARTING.lock().unwrap_or_else(PoisonError::into_inner);
     if FORWARDER.get().is_none() {
         let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
-        let forwarder = FORWARDER.get_or_init(|| Forwarder { epoll, pipes: Mutex::default() });
-        let run = || forwarder.run();
+        // It is there for all only if its thread is.
+        let (tell, told) = std::sync::mpsc::channel::<&'static Forwarder>();
+        let run = move || told.recv().map(Forwarder::run);
         std::thread::Builder::new().name("worker stderr".into()).stack_size(64 << 10).spawn(run)?;
+        let forwarder = FORWARDER.get_or_init(|| Forwarder { epoll, pipes: Mutex::default() });
+        tell.send(forwarder).expect("the thread waits for it");
     }
     Ok(FORWARDER.get().expect("it has just been made"))
 }
 
 impl Forwarder {
-    fn run(&self) {
+    fn run(&self) -> ! {
         let mut events = [EpollEvent::empty(); 16];
         loop {
             let ready = self.epoll.wait(&mut events, EpollTimeout::NONE).unwrap_or(0);
@@ -130,8 +159,8 @@ impl Forwarder {
                 let pipe = lock(&self.pipes).get(&event.data()).cloned();
                 let Some(pipe) = pipe else { continue };
                 let mut pipe = lock(&pipe);
-                // An end is reported until nobody asks any more.
-                if !pipe.forward()
+                // What is left is reported again, and so is an end until nobody asks.
+                if !pipe.forward(TURN)
                     && let Some(end) = &pipe.end
                 {
                     let _ = self.epoll.delete(end.as_fd());

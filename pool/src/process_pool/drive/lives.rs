@@ -56,7 +56,7 @@ impl Drive<'_> {
         }
         self.failed = Some(error);
         let Hand { place, .. } = self.hands.swap_remove(hand);
-        self.crew.give_back(place);
+        self.crew.give_back(&self.party, place);
     }
 
     pub(super) fn greeted(&mut self, at: usize) -> bool {
@@ -137,7 +137,7 @@ impl Drive<'_> {
     fn replace(&mut self, at: usize) {
         if self.queue.is_empty() || self.crew.is_killed() {
             let Hand { place, .. } = self.hands.swap_remove(at);
-            self.crew.give_back(place);
+            self.crew.give_back(&self.party, place);
         } else {
             self.start(at);
         }
@@ -194,10 +194,10 @@ impl Drive<'_> {
         // A killed worker stands still only when it is reaped: before that, it
         // could begin what is about to be given to another.
         let error = match cause {
-            Cause::Gone(gone) => Error::of_task(0, worker.bury(task, gone)),
+            Cause::Gone(gone) => Error::of_task(task, worker.bury(task, gone)),
             Cause::Deadline(limit) => {
                 worker.kill();
-                Error::Timeout { item: 0, limit }
+                Error::Timeout { item: None, task, limit }
             }
         };
         // What it said last is still there to be read.

@@ -8,8 +8,9 @@
 //! back](processes::Worker::take_back) and given to the idle one. An exact chunk
 //! size forbids the halving, not the second request.
 //!
-//! If somebody else waits for a worker, one of ours gives back all that it has
-//! not begun, and is handed over as soon as it has done the rest.
+//! If somebody else waits for a worker, or has at least two fewer and would take
+//! another, one of ours gives back all that it has not begun, and is handed over
+//! as soon as it has done the rest; see [`parties`](super::super::crew).
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -17,7 +18,7 @@ use std::time::{Duration, Instant};
 
 use processes::Worker;
 
-use super::super::crew::{self, Stage};
+use super::super::crew::{Demand, Stage};
 use super::{Drive, Flight, Hand, PATIENCE, Piece, processors};
 use crate::Error;
 
@@ -27,18 +28,34 @@ const SLOW: Duration = Duration::from_millis(1);
 impl Drive<'_> {
     /// Gives requests to workers until there is nobody or nothing left.
     pub(super) fn hand_out(&mut self) {
-        if self.crew.is_killed() {
+        let demand = self.crew.demand(&self.party).unwrap_or_else(|| {
             self.queue.drain(..).for_each(|piece| piece.job.fail(piece.items, &Error::Closed));
-        }
-        let wanted = self.crew.is_wanted();
-        if wanted {
-            // Turn by turn: who has had a worker goes to the end of the row.
-            if !self.give_back_idle() {
+            Demand::default()
+        });
+        let mut owed = demand.owed;
+        if owed > 0 {
+            // Turn by turn: who gives its last one goes to the end of the row.
+            owed -= self.give_back_idle(owed);
+            if owed == demand.owed {
                 self.make_way();
             }
         }
+        let asked = self.hungry;
+        self.hungry = false;
+        self.occupy(owed > 0);
+        if demand.anybody && self.queue.is_empty() {
+            self.give_back_idle(usize::MAX);
+        }
+        if asked && !self.hungry {
+            self.crew.is_sated(&self.party);
+        }
+    }
+
+    /// Hands out what is queued, and what slow workers have not begun; no more
+    /// ahead of time, and to no other worker, if one is `wanted` elsewhere.
+    fn occupy(&mut self, wanted: bool) {
         loop {
-            if self.queue.is_empty() && !self.take_from_the_slow() {
+            if self.queue.is_empty() && !self.take_from_the_slow(wanted) {
                 return;
             }
             let Some(hand) = self.choose(wanted) else {
@@ -101,7 +118,7 @@ impl Drive<'_> {
                 }
                 (encoded.items, encoded.failed)
             }
-            Err(e) => (0, Some(Error::of_task(piece.items.start, e))),
+            Err(e) => (0, Some(Error::of_task(piece.job.task(), e).of(piece.items.start))),
         };
         let sent = piece.items.start..piece.items.start + items;
         piece.items.start = sent.end;
@@ -126,7 +143,7 @@ impl Drive<'_> {
 
     /// Queues items that a worker has had for a while and not begun, if there
     /// is somebody with nothing to do.
-    fn take_from_the_slow(&mut self) -> bool {
+    fn take_from_the_slow(&mut self, wanted: bool) -> bool {
         let now = Instant::now();
         let mut most = None;
         for (at, hand) in self.hands.iter().enumerate() {
@@ -144,7 +161,7 @@ impl Drive<'_> {
         let idle = |hand: &Hand<'_>| hand.place.stage == Stage::Ready && hand.flights.is_empty();
         let enlisted = |drive: &mut Self| {
             let starting = drive.hands.iter().any(|hand| hand.place.stage != Stage::Ready);
-            !starting && !drive.crew.is_wanted() && drive.enlist_another()
+            !starting && !wanted && drive.enlist_another()
         };
         let somebody = |drive: &Self| drive.hands.iter().any(idle);
         if !somebody(self) && (!enlisted(self) || !somebody(self)) {
@@ -214,12 +231,8 @@ impl Drive<'_> {
         if self.failed.is_some() || self.hands.len() == self.crew.config.workers {
             return false;
         }
-        let mut place = self.crew.try_take(self.alarm.as_ref());
-        if place.is_none() && self.alarm.is_none() {
-            // Without an alarm it still takes a look now and then.
-            self.alarm = crew::alarm().ok();
-            place = self.crew.try_take(self.alarm.as_ref());
-        }
+        let place = self.crew.try_take(&self.party);
+        self.hungry |= place.is_none();
         place.map(|place| self.enlist(place)).is_some()
     }
 
@@ -228,7 +241,7 @@ impl Drive<'_> {
     fn recruit(&mut self) -> bool {
         let failed = match self.failed.take() {
             Some(error) => error,
-            None => match self.crew.take() {
+            None => match self.crew.take(&self.party) {
                 Some(place) => {
                     self.enlist(place);
                     return true;
