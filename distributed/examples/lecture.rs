@@ -8,7 +8,7 @@ use std::error::Error;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use distributed::{Client, LocalCluster, Place, Placement};
+use distributed::{Client, LocalCluster, Place, Placement, With, as_completed, delayed};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use processes::{Registry, Task};
@@ -37,6 +37,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     the_last_cell()?;
     threads_or_processes()?;
     the_tutorial()?;
+    a_graph_first()?;
+    as_they_come()?;
+    more_workers()?;
     whoever_is_free()?;
     a_worker_dies()?;
     a_task_fails()
@@ -82,8 +85,52 @@ fn the_tutorial() -> Result<(), Box<dyn Error>> {
     let client = Client::local().n_workers(4).start()?;
     let begin = Instant::now();
     let (x, y) = (client.submit(&SLOW_INC, 1), client.submit(&SLOW_INC, 2));
-    let z = client.submit(&SLOW_ADD, (x.result()?, y.result()?)).result()?;
-    println!("two at a time:       {z} in {:.2?}", begin.elapsed());
+    // Futures are arguments: the client does not wait for x and y.
+    let z = client.submit(&SLOW_ADD, With((&x, &y)));
+    println!("submitted:           in {:.2?}", begin.elapsed());
+    println!("two at a time:       {} in {:.2?}", z.result()?, begin.elapsed());
+    Ok(())
+}
+
+fn a_graph_first() -> Result<(), Box<dyn Error>> {
+    println!("\nThe tutorial's delayed: described first, computed when asked for");
+    let (x, y) = (delayed(&SLOW_INC, 1), delayed(&SLOW_INC, 2));
+    let z = delayed(&SLOW_ADD, With((&x, &y)));
+    let _unused = delayed(&SLOW_ADD, With((&z, 1_000)));
+    print!("{}", z.to_dot());
+
+    let client = Client::local().n_workers(4).start()?;
+    let begin = Instant::now();
+    println!("computed: {} in {:.2?}", z.compute(&client)?, begin.elapsed());
+    println!("{} tasks ran; the unused one did not", client.info().done);
+    Ok(())
+}
+
+fn as_they_come() -> Result<(), Box<dyn Error>> {
+    println!("\nas_completed: whoever is done first comes first");
+    let client = Client::local().n_workers(4).start()?;
+    let waits = [400, 100, 300, 200].map(Duration::from_millis);
+    let begin = Instant::now();
+    let futures = client.map(&WAIT, waits);
+    let names: Vec<_> = futures.iter().map(|future| future.id()).collect();
+    for future in as_completed(futures) {
+        future.result()?;
+        let place = names.iter().position(|id| *id == future.id()).ok_or("a stranger")?;
+        println!("{:?} after {:.0?}", waits[place], begin.elapsed());
+    }
+    Ok(())
+}
+
+fn more_workers() -> Result<(), Box<dyn Error>> {
+    println!("\nscale: 8 waits of 200 ms, and another three workers after the first");
+    let client = Client::local().n_workers(1).start()?;
+    let begin = Instant::now();
+    let futures = client.map(&WAIT, [Duration::from_millis(200); 8]);
+    futures[0].result()?;
+    client.scale(4)?;
+    client.gather(futures)?;
+    println!("done in {:.2?}, by one it would be 1.6 s", begin.elapsed());
+    print!("{}", client.info());
     Ok(())
 }
 
@@ -106,7 +153,7 @@ fn whoever_is_free() -> Result<(), Box<dyn Error>> {
 fn a_worker_dies() -> Result<(), Box<dyn Error>> {
     println!("\nkill -9 of a worker in the middle of its task");
     let client = Client::local().n_workers(1).start()?;
-    let mut sum = client.submit(&SLOW_ADD, (40, 2));
+    let sum = client.submit(&SLOW_ADD, (40, 2));
     if sum.wait_timeout(Duration::from_millis(300)) {
         return Err("a second cannot be over after 300 ms".into());
     }

@@ -1,41 +1,35 @@
 //! The client: what a user holds of a cluster.
 
-use std::num::NonZero;
-use std::sync::{Arc, mpsc};
-use std::thread::JoinHandle;
+use std::sync::Arc;
+use std::time::Duration;
 
-use processes::Task;
+use processes::{Answer, Task};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::cluster::{Cluster, Executor, serve};
+use crate::argument::{Argument, Refused, Writer};
+use crate::backend::{Backend, Call, Here, Options, Work};
+use crate::delayed::Node;
 use crate::future::{self, Future};
-use crate::job::job;
-use crate::scheduler::Scheduler;
-use crate::worker_processes::ProcessWorker;
-use crate::worker_threads::ThreadWorker;
-use crate::{Error, Info, Placement};
-
-/// Dask's default: a task may outlive three workers.
-const ALLOWED_FAILURES: u32 = 3;
+use crate::graph::Graph;
+use crate::local::LocalCluster;
+use crate::slot::Slot;
+use crate::{Error, Info};
 
 /// Submits tasks to a cluster's workers and hands out their results.
 ///
 /// Threads can share a client by reference. Dropping it closes it.
 #[derive(Debug)]
 pub struct Client {
-    cluster: Arc<Cluster>,
-    workers: Vec<JoinHandle<()>>,
+    backend: Arc<dyn Backend>,
 }
 
-/// What a cluster on this machine shall be like; see [`Client::local`].
-#[derive(Clone, Debug)]
-#[must_use = "nothing is started until `start`"]
-pub struct LocalCluster {
-    n_workers: usize,
-    processes: bool,
-    allowed_failures: u32,
-    placement: Placement,
+/// Tasks to submit in a certain way; see [`Client::with`].
+#[derive(Clone, Copy, Debug)]
+#[must_use = "it says how to submit, and submits nothing"]
+pub struct Submit<'c> {
+    client: &'c Client,
+    options: Options,
 }
 
 impl Client {
@@ -50,64 +44,119 @@ impl Client {
     /// # Ok::<(), distributed::Error>(())
     /// ```
     pub fn local() -> LocalCluster {
-        LocalCluster {
-            // Where the system will not say, one worker is always right.
-            n_workers: std::thread::available_parallelism().map_or(1, NonZero::get),
-            processes: true,
-            allowed_failures: ALLOWED_FAILURES,
-            placement: Placement::default(),
-        }
+        LocalCluster::new()
     }
 
-    /// Hands one task in. It runs whether anybody waits for it or not.
+    pub(crate) fn new(backend: Arc<dyn Backend>) -> Self {
+        Self { backend }
+    }
+
+    /// Ways to submit: with a priority, retries or a deadline.
+    ///
+    /// ```
+    /// # use distributed::Client;
+    /// # use processes::Task;
+    /// # const INC: Task<i64, i64> = Task::new("inc", |x| x + 1);
+    /// # let client = Client::local().n_workers(1).processes(false).start()?;
+    /// let soon = client.with().priority(10).retries(2).submit(&INC, 1);
+    /// assert_eq!(soon.result()?, 2);
+    /// # Ok::<(), distributed::Error>(())
+    /// ```
+    pub fn with(&self) -> Submit<'_> {
+        Submit { client: self, options: Options::default() }
+    }
+
+    /// Hands one task in. It runs whether anybody waits for it or not, unless
+    /// its future is dropped before it has begun.
+    ///
+    /// The input is a value, or an [`Argument`] that stands for one: the future
+    /// of another task, or a tuple or sequence of such.
     ///
     /// On worker processes the task must be in the registry that the program
     /// claimed its entry with, and it may run more than once if workers die:
     /// it must not matter how often (it is *idempotent*).
-    pub fn submit<In, Out>(&self, task: &Task<In, Out>, input: In) -> Future<Out>
+    pub fn submit<In, Out>(&self, task: &Task<In, Out>, input: impl Argument<In>) -> Future<Out>
     where
-        In: Serialize + Send + 'static,
-        Out: DeserializeOwned + Send + 'static,
+        In: DeserializeOwned + 'static,
+        Out: Serialize + 'static,
     {
-        let (job, future) = job(task, input);
-        self.cluster.submit(vec![job]);
-        future
+        self.with().submit(task, input)
     }
 
-    /// Hands one task for each input in, as one batch; the futures are in the
-    /// inputs' order.
+    /// Hands one task for each input in; the futures are in the inputs' order.
     ///
     /// Every input is a task of its own: none are grouped into chunks, so each
-    /// may go to another worker, and each costs the overhead of one.
-    pub fn map<In, Out>(
+    /// may go to another worker, and each costs the overhead of one. The first
+    /// may run while the inputs of the last are still being asked for.
+    pub fn map<In, Out, A>(
         &self,
         task: &Task<In, Out>,
-        inputs: impl IntoIterator<Item = In>,
+        inputs: impl IntoIterator<Item = A>,
     ) -> Vec<Future<Out>>
     where
-        In: Serialize + Send + 'static,
-        Out: DeserializeOwned + Send + 'static,
+        In: DeserializeOwned + 'static,
+        Out: Serialize + 'static,
+        A: Argument<In>,
     {
-        let (jobs, futures) = inputs.into_iter().map(|input| job(task, input)).unzip();
-        self.cluster.submit(jobs);
-        futures
+        self.with().map(task, inputs)
+    }
+
+    /// Puts a value on the cluster, to be the argument of many tasks: it is
+    /// encoded once.
+    pub fn scatter<T: Serialize>(&self, value: &T) -> Future<T> {
+        const NAME: &str = "scatter";
+        let id = self.backend.names(1);
+        let mut bytes = Vec::new();
+        let settled = match processes::encode(NAME, value, &mut bytes) {
+            Ok(()) => {
+                let value = Arc::new(Answer::output(bytes));
+                self.backend.scatter(id, Arc::clone(&value));
+                Ok(value)
+            }
+            Err(e) => Err(Error::from_process(e)),
+        };
+        Future::new(id, Slot::settled(NAME, settled), Arc::clone(&self.backend))
     }
 
     /// Waits for all results and returns them in the futures' order.
     ///
     /// # Errors
     /// As soon as a task has failed, its error; of several, the first in
-    /// order. The other tasks still run, and their results are dropped.
-    pub fn gather<Out>(
+    /// order. The other tasks still run while their futures live.
+    pub fn gather<Out: DeserializeOwned>(
         &self,
         futures: impl IntoIterator<Item = Future<Out>>,
     ) -> Result<Vec<Out>, Error> {
-        future::gather(futures.into_iter().collect())
+        future::gather(&futures.into_iter().collect::<Vec<_>>())
+    }
+
+    /// Asks for these tasks not to be done, nor any that takes a value of
+    /// theirs; see [`Future::cancel`]. With `kill`, those that run are ended
+    /// too, together with their worker processes, which are replaced.
+    pub fn cancel<'f, Out: 'f>(
+        &self,
+        futures: impl IntoIterator<Item = &'f Future<Out>>,
+        kill: bool,
+    ) {
+        let ours = futures.into_iter().filter(|future| future.is_of(&self.backend));
+        self.backend.cancel(ours.map(Future::id).collect(), kill);
+    }
+
+    /// So many workers from now on. New ones are there in a moment; those that
+    /// are too many finish what they have begun, give back the rest, and go.
+    ///
+    /// # Errors
+    /// [`Error::NoWorkers`] for none.
+    pub fn scale(&self, n_workers: usize) -> Result<(), Error> {
+        if n_workers == 0 {
+            return Err(Error::NoWorkers);
+        }
+        self.backend.scale(n_workers)
     }
 
     /// The workers and what they have done, at this moment.
     pub fn info(&self) -> Info {
-        self.cluster.info()
+        self.backend.info()
     }
 
     /// Ends the cluster, and returns when nothing of it is left: no process
@@ -119,87 +168,112 @@ impl Client {
     pub fn close(self) {
         drop(self);
     }
+
+    /// Submits the graph of a node, and returns the node's own future.
+    pub(crate) fn submit_node<Out>(&self, node: &Arc<Node>) -> Future<Out> {
+        let mut graph = Graph::new(&self.backend);
+        let (id, slot) = match graph.add(node) {
+            Ok(id) => (id, graph.slot(id).expect("the node was added")),
+            Err(e) => (self.backend.names(1), Slot::settled(node.task, Err(e))),
+        };
+        graph.submit(Some(id));
+        Future::new(id, slot, Arc::clone(&self.backend))
+    }
 }
 
 impl Drop for Client {
     fn drop(&mut self) {
-        self.cluster.close();
-        for worker in self.workers.drain(..) {
-            // Its panic would be a bug of ours, and has been printed.
-            let _ = worker.join();
-        }
+        self.backend.close();
     }
 }
 
-impl LocalCluster {
-    /// The number of workers: threads or processes, as [`processes`] says.
-    ///
-    /// [`processes`]: Self::processes
-    pub fn n_workers(mut self, n: usize) -> Self {
-        self.n_workers = n;
+impl<'c> Submit<'c> {
+    /// Of the tasks that are ready, those with the highest number go first.
+    pub fn priority(mut self, priority: i32) -> Self {
+        self.options.priority = priority;
         self
     }
 
-    /// Whether workers are processes, or threads of this process.
-    ///
-    /// Processes need [`processes::worker_entry`] at the top of `main`.
-    pub fn processes(mut self, processes: bool) -> Self {
-        self.processes = processes;
+    /// How often a task is run again after it has panicked, or has said
+    /// something that cannot cross.
+    pub fn retries(mut self, retries: u32) -> Self {
+        self.options.retries = retries;
         self
     }
 
-    /// How many deaths of its workers a task may outlive (3, as in Dask). After
-    /// one more it fails with [`Error::WorkerKilled`].
+    /// How long a task may run. When it is over that, its worker is killed and
+    /// replaced, and the task is [`Error::Timeout`]. Threads cannot be killed:
+    /// there the task goes on, and its result is dropped.
     ///
-    /// A death counts against the one task that the worker had begun; in Dask,
-    /// against all that were assigned to it.
-    pub fn allowed_failures(mut self, deaths: u32) -> Self {
-        self.allowed_failures = deaths;
+    /// Such tasks are sent one by one, so each costs a message of its own.
+    pub fn deadline(mut self, limit: Duration) -> Self {
+        self.options.deadline = Some(limit);
         self
     }
 
-    /// How tasks find their workers.
-    pub fn placement(mut self, placement: Placement) -> Self {
-        self.placement = placement;
-        self
+    /// As [`Client::submit`].
+    pub fn submit<In, Out>(&self, task: &Task<In, Out>, input: impl Argument<In>) -> Future<Out>
+    where
+        In: DeserializeOwned + 'static,
+        Out: Serialize + 'static,
+    {
+        let mut futures = self.map(task, std::iter::once(input));
+        futures.pop().expect("a future for the input")
     }
 
-    /// Starts the workers, all at once, and waits until all are there.
-    ///
-    /// # Errors
-    /// [`Error::NoWorkers`] if none are asked for; [`Error::Start`] or
-    /// [`Error::Thread`] if one cannot be started, after ending the others.
-    pub fn start(self) -> Result<Client, Error> {
-        if self.processes {
-            self.start_with::<ProcessWorker>()
-        } else {
-            self.start_with::<ThreadWorker>()
-        }
-    }
-
-    fn start_with<E: Executor>(self) -> Result<Client, Error> {
-        if self.n_workers == 0 {
-            return Err(Error::NoWorkers);
-        }
-        let scheduler = Scheduler::new(self.placement, self.allowed_failures);
-        let cluster = Arc::new(Cluster::new(scheduler, self.n_workers));
-        // Dropped on any error below, the client ends what was started.
-        let mut client = Client { cluster, workers: Vec::with_capacity(self.n_workers) };
-        let (started, starts) = mpsc::channel();
-        for n in 0..self.n_workers {
-            let (cluster, started) = (Arc::clone(&client.cluster), started.clone());
-            let life = move || match E::start() {
-                Ok(executor) => serve(&cluster, executor, || _ = started.send(Ok(()))),
-                Err(error) => _ = started.send(Err(error)),
+    /// As [`Client::map`].
+    pub fn map<In, Out, A>(
+        &self,
+        task: &Task<In, Out>,
+        inputs: impl IntoIterator<Item = A>,
+    ) -> Vec<Future<Out>>
+    where
+        In: DeserializeOwned + 'static,
+        Out: Serialize + 'static,
+        A: Argument<In>,
+    {
+        let backend = &self.client.backend;
+        let name = task.name();
+        let here = (!backend.is_remote()).then(|| here(task));
+        let mut writer = Writer::new(name, Some(Arc::clone(backend)));
+        let mut graph = Graph::new(backend);
+        let inputs = inputs.into_iter();
+        let mut futures = Vec::with_capacity(inputs.size_hint().0);
+        for input in inputs {
+            let written = match input.write(&mut writer) {
+                Ok(()) => graph.input(&mut writer),
+                Err(refused) => {
+                    writer.clear();
+                    Err(match refused {
+                        Refused::Value(e) => Error::from_process(e),
+                        Refused::Foreign => Error::Foreign { task: name },
+                    })
+                }
             };
-            let thread = std::thread::Builder::new()
-                .name(format!("worker-{n}"))
-                .spawn(life)
-                .map_err(|e| Error::Thread(Arc::new(e)))?;
-            client.workers.push(thread);
+            // Behind the names of what it depends on.
+            let id = backend.names(1);
+            let slot = match written {
+                Err(e) => Slot::settled(name, Err(e)),
+                Ok(input) => {
+                    let slot = Slot::new(name);
+                    let work = Work { input, options: self.options, here: here.clone() };
+                    graph.push(Call { id, slot: Arc::clone(&slot), work });
+                    slot
+                }
+            };
+            futures.push(Future::new(id, slot, Arc::clone(backend)));
         }
-        drop(started);
-        starts.iter().take(self.n_workers).collect::<Result<(), Error>>()?;
-        Ok(client)
+        graph.submit(None);
+        futures
     }
+}
+
+/// A task without its types, to be run in this process.
+pub(crate) fn here<In, Out>(task: &Task<In, Out>) -> Here
+where
+    In: DeserializeOwned + 'static,
+    Out: Serialize + 'static,
+{
+    let task = *task;
+    Arc::new(move |input| task.answer(input))
 }

@@ -1,15 +1,20 @@
 //! Why a task brought no value, or a cluster could not be had.
 
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::time::Duration;
 
+use processes::message_of;
 use thiserror::Error;
 
-/// What can go wrong. It can be cloned, for one cause may end many tasks.
+/// What can go wrong. It can be cloned, for one cause may end many tasks: those
+/// that take the value of a task that failed have the same error.
 #[derive(Clone, Debug, Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The task panicked. Its worker lives on, and no other task is touched.
+    /// The task panicked. Its worker lives on, and only what depends on the task
+    /// is touched.
     #[error("task {task} panicked: {message}{}", at(location.as_deref()))]
     Panicked {
         /// The task.
@@ -37,6 +42,30 @@ pub enum Error {
     #[error(transparent)]
     Call(processes::Error),
 
+    /// The task was cancelled, or something that it depends on was.
+    #[error("task {task} was cancelled")]
+    Cancelled {
+        /// The task that was to be cancelled.
+        task: &'static str,
+    },
+
+    /// The task ran for longer than it may, and was ended with its worker.
+    #[error("task {task} was not done after {limit:?}")]
+    Timeout {
+        /// The task.
+        task: &'static str,
+        /// Its deadline.
+        limit: Duration,
+    },
+
+    /// An argument is a future of another client, whose workers do not have
+    /// its value.
+    #[error("task {task} was given a future of another client")]
+    Foreign {
+        /// The task.
+        task: &'static str,
+    },
+
     /// The client was closed, or dropped, before the task was done.
     #[error("the client was closed before task {task} was done")]
     Closed {
@@ -52,7 +81,7 @@ pub enum Error {
     #[error("cannot start a worker: {0}")]
     Start(#[source] processes::Error),
 
-    /// A thread could not be started.
+    /// A thread could not be started, or the system is out of descriptors.
     #[error("cannot start a thread: {0}")]
     Thread(#[source] Arc<io::Error>),
 
@@ -63,6 +92,27 @@ pub enum Error {
         #[source]
         source: Box<Error>,
     },
+}
+
+impl Error {
+    /// What a call in another process failed with.
+    pub(crate) fn from_process(error: processes::Error) -> Self {
+        match error {
+            processes::Error::Panicked { task, message, location, .. } => {
+                Self::Panicked { task, message, location }
+            }
+            other => Self::Call(other),
+        }
+    }
+
+    /// Runs code of a value's own, whose panic is the error of that task.
+    pub(crate) fn of_panic<R>(task: &'static str, code: impl FnOnce() -> R) -> Result<R, Self> {
+        catch_unwind(AssertUnwindSafe(code)).map_err(|payload| Self::Panicked {
+            task,
+            message: message_of(payload),
+            location: None,
+        })
+    }
 }
 
 fn at(location: Option<&str>) -> String {

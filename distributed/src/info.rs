@@ -5,7 +5,7 @@ use std::fmt;
 use crate::scheduler::WorkerId;
 
 /// The state of a cluster at one moment.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Info {
     /// The workers that are there, in the order in which they joined.
     pub workers: Vec<WorkerInfo>,

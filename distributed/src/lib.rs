@@ -45,30 +45,39 @@
 //! # Map
 //! | file | holds |
 //! |---|---|
-//! | `client.rs` | [`Client`] and [`LocalCluster`]: what a user holds |
-//! | `future.rs` | [`Future`], its promise, and how `gather` waits for many |
+//! | `client.rs`, `future.rs` | [`Client`], [`Submit`] and [`Future`]: what a user holds |
+//! | `argument.rs`, `delayed.rs`, `graph.rs` | futures as arguments, and graphs described first: typed above, bytes with holes below |
+//! | `backend.rs`, `slot.rs` | the seam: calls in bytes, and where a result arrives |
 //! | [`scheduler`] | who does what: a pure state machine, no threads and no clock |
-//! | `placement.rs` | [`Placement`]: where a batch's tasks may run |
-//! | `cluster.rs` | carries the scheduler's actions out, behind one lock |
-//! | `job.rs` | a typed call, without its types |
-//! | `worker_threads.rs`, `worker_processes.rs` | where a job runs |
-//! | `info.rs`, `error.rs` | what a cluster says of itself, and of failures |
+//! | `local.rs`, `local/` | this machine's cluster: an engine that carries the scheduler's actions out |
+//! | `local/{process,thread}.rs`, `local/seat.rs` | a worker of each kind; who comes after one that died |
+//! | [`simulation`] | the same scheduler on workers, a network and durations that are made up |
+//! | [`timeline`] | which worker ran what when, as a Chrome trace and as a picture |
+//! | `placement.rs` | [`Placement`] and [`Policy`]: what a user can choose of that |
+//! | `info.rs`, `error.rs`, `progress.rs` | what a cluster says of itself, of failures, and of how far it is |
+//! | `ids.rs`, `hash.rs`, `random.rs` | tables for our own names, and numbers from a seed |
 //!
 //! # Invariants
-//! - Every future comes to a result. A promise that is dropped, wherever that
-//!   happens, settles its future with an error.
-//! - A task's panic is the error of its own future and of no other.
-//! - A worker process that dies costs no task: what it had in hand runs again
-//!   on another, up to the allowed number of deaths, and then fails with
-//!   [`Error::WorkerKilled`]. So a task may run more than once, and must be
-//!   *idempotent*.
+//! - Every future comes to a result; what ends the engine settles those that
+//!   are left.
+//! - A task's panic is the error of its own future, and of those that take its
+//!   value; of no other.
+//! - Tasks are batched into messages and never into each other: each is
+//!   scheduled, cancelled, retried and counted by itself.
+//! - A worker process that dies costs no task: what it had not begun is
+//!   blameless, what it was at runs again on another, up to the allowed number of
+//!   deaths, and then fails with [`Error::WorkerKilled`]. So a task may run more
+//!   than once, and must be *idempotent*.
+//! - No worker has the only copy of a value: results are held on the client's
+//!   side, where no death of a worker can take them.
 //! - Results are in the order of the inputs, whoever finished first.
 //! - A closed client leaves nothing behind: no process, thread or descriptor.
 //! - No code of a task runs under a lock, or in the scheduler.
 //!
 //! # Not here
-//! Graphs, cancellation, deadlines and data that stays on workers are to come.
-//! More than one machine is Dask's field, not this crate's.
+//! The scheduler knows values that stay on workers and what they were made of;
+//! the local cluster has no use for that, because there the values are with the
+//! client. More than one machine is Dask's field, not this crate's.
 //!
 //! # Sources
 //! - [Dask.distributed](https://distributed.dask.org/en/stable/), whose names
@@ -82,19 +91,31 @@
 //!
 //! [scheduling state machine]: https://distributed.dask.org/en/stable/scheduling-state.html
 
+mod argument;
+mod backend;
 mod client;
-mod cluster;
+mod delayed;
 mod error;
 mod future;
+mod graph;
+mod hash;
+mod ids;
 mod info;
-mod job;
+mod local;
 mod placement;
+mod progress;
+mod random;
 pub mod scheduler;
-mod worker_processes;
-mod worker_threads;
+pub mod simulation;
+mod slot;
+pub mod timeline;
 
-pub use client::{Client, LocalCluster};
+pub use argument::{Argument, With};
+pub use client::{Client, Submit};
+pub use delayed::{Delayed, delayed};
 pub use error::Error;
-pub use future::Future;
+pub use future::{AsCompleted, Future, as_completed, wait};
 pub use info::{Info, Place, WorkerInfo};
-pub use placement::Placement;
+pub use local::LocalCluster;
+pub use placement::{Placement, Policy};
+pub use progress::progress;

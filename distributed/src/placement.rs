@@ -6,6 +6,8 @@
 
 use std::ops::Range;
 
+use crate::scheduler::{Fifo, Locality, Random, Scheduler};
+
 /// How the tasks of a batch find their workers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Placement {
@@ -20,6 +22,32 @@ pub enum Placement {
     /// the baseline: nothing is decided while the tasks run, and one long task
     /// holds up the rest of its block while other workers idle.
     StaticBlocks,
+}
+
+/// Which worker a task would rather go to, of those that have room.
+///
+/// On one machine the values of this crate's local cluster are with the client,
+/// so locality and fifo decide alike; they differ where values lie with workers,
+/// as in the [simulation](crate::simulation).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Policy {
+    /// Where most of its input lies, then whoever has least in hand.
+    #[default]
+    Locality,
+    /// Whoever has least in hand.
+    Fifo,
+    /// Anybody, drawn from this seed; nothing is taken from anybody again.
+    Random(u64),
+}
+
+impl Policy {
+    pub(crate) fn scheduler(self, allowed_failures: u32) -> Scheduler {
+        match self {
+            Self::Locality => Scheduler::new(Locality, allowed_failures),
+            Self::Fifo => Scheduler::new(Fifo, allowed_failures),
+            Self::Random(seed) => Scheduler::new(Random::new(seed), allowed_failures),
+        }
+    }
 }
 
 impl Placement {

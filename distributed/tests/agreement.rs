@@ -153,7 +153,7 @@ fn info_names_workers_and_counts_tasks() {
 fn a_future_can_be_waited_for_again() {
     claim();
     for (name, client) in clients(1) {
-        let mut future = client.submit(&common::SLEEP, 200);
+        let future = client.submit(&common::SLEEP, 200);
         assert!(!future.wait_timeout(Duration::from_millis(1)), "{name}");
         assert!(future.wait_timeout(common::DEADLINE), "{name}");
         assert!(future.done(), "{name}");

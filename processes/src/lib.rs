@@ -67,6 +67,7 @@
 //! | [`message_of`] | what a caught panic said |
 //! | [`Error`] | what can go wrong between them, and which of them is at fault |
 //! | [`Request`], [`Replies`] | the same without waiting, for who looks after several workers |
+//! | [`Answer`], [`encode`], [`Worker::mixed_request`] | calls of any tasks as bytes, for a scheduler that knows no types |
 //! | `codec`, `wire`, `control` | values as bytes, frames, the shared page (private) |
 //! | `arena`, `fill`, `spare` | large frames in shared memory, many values at a vector's end, large buffers (private) |
 //! | `batch`, `reply`, `serve` | a request at work, what a failure says, the worker's loop (private) |
@@ -100,6 +101,7 @@
 
 mod arena;
 mod batch;
+mod call;
 mod codec;
 mod control;
 mod entry;
@@ -124,6 +126,7 @@ pub mod unix_socket;
 mod wire;
 mod worker;
 
+pub use call::{Answer, encode, encode_count};
 pub use entry::{WORKER_NAME, test_worker_entry, worker_entry};
 pub use error::{Error, Side};
 pub use panics::message_of;

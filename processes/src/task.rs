@@ -6,12 +6,14 @@
 //! along as its input.
 
 use std::collections::BTreeMap;
+use std::rc::Rc;
 use std::{fmt, io};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::batch::{Batch, Work};
+use crate::call::{self, MIXED};
 use crate::codec::{self, Encoder};
 use crate::reply::Failure;
 
@@ -61,9 +63,14 @@ impl<In, Out> fmt::Debug for Task<In, Out> {
     }
 }
 
-/// Answers a batch of inputs: where a task's types are known, and its name has
-/// been looked up, once for all of them.
-type Erased = Box<dyn Fn(&mut Batch<'_>) -> io::Result<()>>;
+/// A task without its types.
+struct Erased {
+    /// Answers a batch of inputs: where the types are known, and the name has
+    /// been looked up, once for all of them.
+    batch: Box<dyn Fn(&mut Batch<'_>) -> io::Result<()>>,
+    /// Answers one input: for a batch in which each names its own task.
+    one: Rc<dyn Work>,
+}
 
 /// The tasks that this program's workers can be asked for.
 ///
@@ -126,7 +133,11 @@ impl Registry {
     }
 
     fn insert(mut self, name: &'static str, work: impl Work + 'static) -> Self {
-        let erased: Erased = Box::new(move |batch| batch.answer(&work));
+        assert_ne!(name, MIXED, "a task has a name");
+        let one = Rc::new(work);
+        let same = Rc::clone(&one);
+        let batch = Box::new(move |batch: &mut Batch<'_>| batch.answer(&*same));
+        let erased = Erased { batch, one };
         assert!(self.tasks.insert(name, erased).is_none(), "two tasks are called {name}");
         self
     }
@@ -136,8 +147,11 @@ impl Registry {
     /// # Errors
     /// If the replies cannot be sent, or the request makes no sense.
     pub(crate) fn answer(&self, task: &str, batch: &mut Batch<'_>) -> io::Result<()> {
+        if task == MIXED {
+            return batch.answer(&Mixed(self));
+        }
         match self.tasks.get(task) {
-            Some(run) => run(batch),
+            Some(erased) => (erased.batch)(batch),
             None => batch.answer(&Unknown(self)),
         }
     }
@@ -179,6 +193,19 @@ where
     }
 }
 
+/// Whichever task an input names.
+struct Mixed<'r>(&'r Registry);
+
+impl Work for Mixed<'_> {
+    fn answer(&self, call: &[u8], replies: &mut Encoder) -> Result<(), Box<Failure>> {
+        let (task, input) = call::parse(call)?;
+        match self.0.tasks.get(task) {
+            Some(erased) => erased.one.answer(input, replies),
+            None => Unknown(self.0).answer(input, replies),
+        }
+    }
+}
+
 /// A task that is none of the registry's.
 struct Unknown<'r>(&'r Registry);
 
@@ -210,6 +237,12 @@ mod tests {
     use super::*;
 
     const DOUBLE: Task<u64, u64> = Task::new("double", |x| x * 2);
+
+    #[test]
+    #[should_panic(expected = "a task has a name")]
+    fn a_task_without_a_name_panics() {
+        let _ = Registry::new().with(&Task::new("", |x: u8| x));
+    }
 
     #[test]
     #[should_panic(expected = "two tasks are called double")]

@@ -4,20 +4,37 @@ Everything stays on this machine: Dask's processes talk over 127.0.0.1, its
 threads within this process, and the dashboard that Dask insists on takes any
 free port of 127.0.0.1. `pure=False` gives each call a key of its own; otherwise
 the second iteration would find the results of the first and run nothing.
+
+`dask_default` is Dask as it comes. `dask_best` is the same with the
+`worker-saturation` at which its overhead was least.
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
 
+import dask
 from distributed import Client
 
 from lecture.operation import Operation, Operations, busy, steps_for
 
-WORKERS = 4
+WORKERS = 2
+"""As in the suite's Rust rows."""
+
+WORKERS_OF_BUSY = 4
 """As in the lecture."""
 
 TASKS_OF_BUSY = 100
 """As in the suite's Rust rows."""
+
+BEST = float("inf")
+"""How many tasks a thread of a worker may be sent at once, where overhead is
+all that counts; at 10 it came out the same. Dask's default is 1.1, and its
+scheduler reads it as a number."""
+
+BLOCK = bytes(range(251))
+"""What transferred data repeats; a prime length, so that a shift is seen."""
 
 
 def increment(x: int) -> int:
@@ -25,8 +42,28 @@ def increment(x: int) -> int:
     return x + 1
 
 
-def start_client(n_workers: int, *, processes: bool) -> Client:
+def add(x: int, y: int) -> int:
+    """The Dask tutorial's `add`."""
+    return x + y
+
+
+def blob(size: int) -> bytes:
+    """So many bytes, the same ones always."""
+    return (BLOCK * (size // len(BLOCK) + 1))[:size]
+
+
+def passed_on(data: bytes) -> bytes:
+    """The second link of a chain."""
+    return data
+
+
+def start_client(
+    n_workers: int, *, processes: bool = True, saturation: float | None = None
+) -> Client:
     """The lecture's client, quiet; it owns its cluster and closes it too."""
+    if saturation is not None:
+        # The scheduler is of this process, and reads it when it starts.
+        dask.config.set({"distributed.scheduler.worker-saturation": saturation})
     return Client(
         n_workers=n_workers,
         threads_per_worker=1,
@@ -36,16 +73,25 @@ def start_client(n_workers: int, *, processes: bool) -> Client:
     )
 
 
-def mapped(tasks: int, *, processes: bool) -> Operation:
-    """`map` and `gather` on a cluster that is there before and stays."""
-    client = start_client(WORKERS, processes=processes)
+def warm(
+    work: Callable[[Client], Any],
+    answer: Callable[[Any], str] = str,
+    saturation: float | None = None,
+) -> Operation:
+    """Work on a cluster that is there before and stays."""
+    client = start_client(WORKERS, saturation=saturation)
+    return Operation(partial(work, client), answer=answer, close=client.close)
 
-    def run() -> list[int]:
+
+def mapped(tasks: int, saturation: float | None = None) -> Operation:
+    """`map` and `gather`."""
+
+    def work(client: Client) -> list[int]:
         futures = client.map(increment, range(tasks), pure=False)
         results: list[int] = client.gather(futures)
         return results
 
-    return Operation(run, answer=by_place, close=client.close)
+    return warm(work, by_place, saturation)
 
 
 def by_place(results: Sequence[int]) -> str:
@@ -54,14 +100,61 @@ def by_place(results: Sequence[int]) -> str:
     return f"{len(results)} results, by place {weighted}"
 
 
-def map_threads(tasks: int) -> Operation:
-    """Workers that are threads of this process."""
-    return mapped(tasks, processes=False)
+def merged(tasks: int, saturation: float | None = None) -> Operation:
+    """Many tasks, and one that takes the values of all."""
+
+    def work(client: Client) -> int:
+        futures = client.map(increment, range(tasks), pure=False)
+        total: int = client.submit(sum, futures, pure=False).result()
+        return total
+
+    return warm(work, saturation=saturation)
 
 
-def map_processes(tasks: int) -> Operation:
-    """Workers that are processes, as in the lecture."""
-    return mapped(tasks, processes=True)
+def tree(levels: int, saturation: float | None = None) -> Operation:
+    """Numbers are added two by two, and their sums again, until one is left."""
+
+    def work(client: Client) -> int:
+        level: Sequence[Any] = range(2**levels)
+        while len(level) > 1:
+            level = client.map(add, level[0::2], level[1::2], pure=False)
+        total: int = level[0].result()
+        return total
+
+    return warm(work, saturation=saturation)
+
+
+def round_trip(tasks: int) -> Operation:
+    """One task after the other, each submitted when the last has answered."""
+
+    def work(client: Client) -> int:
+        x = 0
+        for _ in range(tasks):
+            x = client.submit(increment, x, pure=False).result()
+        return x
+
+    return warm(work)
+
+
+def transfer(size: int) -> Operation:
+    """A result's way to the client."""
+    return warm(lambda client: client.submit(blob, size, pure=False).result(), repeats)
+
+
+def chain(size: int) -> Operation:
+    """The same through a second task."""
+
+    def work(client: Client) -> bytes:
+        first = client.submit(blob, size, pure=False)
+        data: bytes = client.submit(passed_on, first, pure=False).result()
+        return data
+
+    return warm(work, repeats)
+
+
+def repeats(data: bytes) -> str:
+    """What the data is, in a line."""
+    return f"{len(data)} bytes" if data == blob(len(data)) else "other bytes"
 
 
 def busy_processes(microseconds: int) -> Operation:
@@ -69,7 +162,7 @@ def busy_processes(microseconds: int) -> Operation:
     # Calibrated before there are workers that could disturb it.
     steps = steps_for(microseconds / 1e6)
     tasks = [steps] * TASKS_OF_BUSY
-    client = start_client(WORKERS, processes=True)
+    client = start_client(WORKERS_OF_BUSY)
 
     def run() -> list[int]:
         ends: list[int] = client.gather(client.map(busy, tasks, pure=False))
@@ -82,30 +175,31 @@ def busy_processes(microseconds: int) -> Operation:
 
 
 def started(workers: int, *, processes: bool) -> Operation:
-    """A cluster made for one task, and ended in good order after it."""
+    """A cluster made, and a first result of it; it is ended off the clock."""
 
-    def run() -> int:
-        with start_client(workers, processes=processes) as client:
-            result: int = client.submit(increment, 0, pure=False).result()
-            return result
+    def run() -> tuple[int, Client]:
+        client = start_client(workers, processes=processes)
+        return client.submit(increment, 0, pure=False).result(), client
 
-    return Operation(run)
+    def answer(first: tuple[int, Client]) -> str:
+        result, client = first
+        client.close()
+        return str(result)
 
-
-def start_threads(workers: int) -> Operation:
-    """Workers that are threads of this process."""
-    return started(workers, processes=False)
-
-
-def start_processes(workers: int) -> Operation:
-    """Workers that are processes, as in the lecture."""
-    return started(workers, processes=True)
+    return Operation(run, answer=answer)
 
 
 OPERATIONS: Operations = {
-    "map/dask_threads": map_threads,
-    "map/dask_processes": map_processes,
+    "map/dask_default": mapped,
+    "map/dask_best": partial(mapped, saturation=BEST),
+    "merge/dask_default": merged,
+    "merge/dask_best": partial(merged, saturation=BEST),
+    "tree/dask_default": tree,
+    "tree/dask_best": partial(tree, saturation=BEST),
+    "round_trip/dask_default": round_trip,
+    "transfer/dask_default": transfer,
+    "chain/dask_default": chain,
     "busy/dask_processes": busy_processes,
-    "start/dask_threads": start_threads,
-    "start/dask_processes": start_processes,
+    "start/dask_threads": partial(started, processes=False),
+    "start/dask_processes": partial(started, processes=True),
 }

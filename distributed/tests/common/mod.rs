@@ -2,6 +2,8 @@
 
 #![allow(dead_code, reason = "each test binary uses some of it")]
 
+use std::fs::OpenOptions;
+use std::io::Write;
 use std::sync::Barrier;
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::Duration;
@@ -39,29 +41,33 @@ pub(crate) const PANIC_ON_ODD: Task<u64, u64> = Task::new("panic_on_odd", |x| {
 /// Ends its own process, as a crash would.
 pub(crate) const ABORT: Task<u64, u64> = Task::new("abort", |_| std::process::abort());
 
-/// Leaves its process with this code; even 0 is a death.
-pub(crate) const EXIT: Task<i32, u64> = Task::new("exit", |code| std::process::exit(code));
+pub(crate) const ADD: Task<(u64, u64), u64> = Task::new("add", |(x, y)| x + y);
 
-/// Ends its own process while the file is there, which it takes away first:
-/// one file, one death.
-pub(crate) const ABORT_ONCE: Task<String, u64> = Task::new("abort_once", |file| {
-    if std::fs::remove_file(file).is_ok() {
-        std::process::abort();
-    }
-    7
+pub(crate) const SUM: Task<Vec<u64>, u64> = Task::new("sum", |xs| xs.into_iter().sum());
+
+pub(crate) const SUM_BYTES: Task<Vec<u8>, u64> =
+    Task::new("sum_bytes", |bytes| bytes.into_iter().map(u64::from).sum());
+
+/// Writes a line into a file, and returns one more.
+pub(crate) const LOG: Task<(String, u64), u64> = Task::new("log", |(file, x)| {
+    let mut log = OpenOptions::new().create(true).append(true).open(file).expect("a log");
+    writeln!(log, "{x}").expect("a line");
+    x + 1
 });
 
-/// Makes the file, to say that it runs, and waits to be killed; where the file
-/// is there already, this is another attempt, and ends.
-pub(crate) const WAIT_ONCE: Task<String, u64> = Task::new("wait_once", |file| {
-    if std::fs::File::create_new(file).is_ok() {
-        std::thread::sleep(DEADLINE);
-    }
-    7
+/// Makes a file, to show that it ran.
+pub(crate) const TOUCH: Task<(u64, String), u64> = Task::new("touch", |(x, file)| {
+    std::fs::write(file, "").expect("a file");
+    x
 });
 
-/// The process that it runs in.
-pub(crate) const PID: Task<(), u32> = Task::new("pid", |()| std::process::id());
+/// Waits until the path is there.
+pub(crate) const WAIT_FOR: Task<String, u64> = Task::new("wait_for", |path| {
+    while !std::fs::exists(&path).expect("a path") {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    0
+});
 
 /// Cannot be turned into bytes.
 #[derive(Clone, Debug, Deserialize)]
@@ -73,40 +79,23 @@ impl Serialize for Refuses {
     }
 }
 
-/// Panics when it is dropped.
-#[derive(Debug, Deserialize, Serialize)]
-pub(crate) struct Bomb;
-
-impl Drop for Bomb {
-    fn drop(&mut self) {
-        if !std::thread::panicking() {
-            panic!("a value that will not go quietly");
-        }
-    }
-}
-
-/// Panics with a payload that panics when it is dropped.
-pub(crate) const THROW_BOMB: Task<u64, u64> =
-    Task::new("throw_bomb", |_| std::panic::panic_any(Bomb));
-
-pub(crate) const BOMB: Task<u64, Bomb> = Task::new("bomb", |_| Bomb);
-
 pub(crate) const REFUSES: Task<Refuses, u64> = Task::new("refuses", |_| 0);
 
 /// To be called first in every test that starts worker processes.
 pub(crate) fn claim() {
     let registry = Registry::new()
         .with(&INCREMENT)
+        .with(&ADD)
+        .with(&SUM)
+        .with(&SUM_BYTES)
+        .with(&LOG)
+        .with(&TOUCH)
+        .with(&WAIT_FOR)
         .with(&SLEEP)
         .with(&CHECKED_ROOT)
         .with(&PANIC_ON_ODD)
         .with(&ABORT)
-        .with(&EXIT)
-        .with(&ABORT_ONCE)
-        .with(&WAIT_ONCE)
-        .with(&PID)
-        .with(&REFUSES)
-        .with(&BOMB);
+        .with(&REFUSES);
     processes::test_worker_entry("worker_entry", registry);
 }
 

@@ -8,6 +8,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::Worker;
+use crate::call::{self, Answer, MIXED};
 use crate::codec::{self, Encoder};
 use crate::control::SLOTS;
 use crate::error::{Error, Side};
@@ -79,6 +80,15 @@ impl Worker {
         let header = wire::Request { task, each };
         self.next_frame().start(&header).map_err(|e| unsendable(task, &e))?;
         Ok(Request { worker: self, task })
+    }
+
+    /// Begins a request whose items are [calls](Request::push_call) that each
+    /// name their own task; otherwise as [`request`](Self::request).
+    ///
+    /// # Panics
+    /// As [`request`](Self::request).
+    pub fn mixed_request(&mut self, each: bool) -> Request<'_> {
+        self.request(MIXED, each).expect("a header without a name fits")
     }
 
     /// How many requests are under way; at most two may be, the second to be
@@ -206,7 +216,27 @@ impl Request<'_> {
             return Err(unsendable(self.task, &e));
         }
         if frame.body() > LIMIT || frame.items() > MOST_ITEMS {
-            return self.take_back();
+            return self.take_back(self.task);
+        }
+        Ok(true)
+    }
+
+    /// Adds a call to a [mixed request](Worker::mixed_request): a task, and the
+    /// bytes of its input in parts. `false` as for [`push`](Self::push).
+    ///
+    /// # Errors
+    /// [`Error::TooLarge`]: the request is as it was before.
+    pub fn push_call<'p>(
+        &mut self,
+        task: &'static str,
+        input: impl IntoIterator<Item = &'p [u8]>,
+    ) -> Result<bool, Error> {
+        debug_assert_eq!(self.task, MIXED, "items of other requests have no names");
+        let frame = self.worker.next_frame();
+        let pushed = frame.push(false, |to| call::append(task, input, to));
+        pushed.map_err(|e| unsendable(task, &e))?;
+        if frame.body() > LIMIT || frame.items() > MOST_ITEMS {
+            return self.take_back(task);
         }
         Ok(true)
     }
@@ -223,14 +253,14 @@ impl Request<'_> {
         let write = |item, to: &mut Encoder| items.get(item).map(|item| codec::append(item, to));
         let extended = frame.extend(enough.min(LIMIT), write);
         if frame.body() > LIMIT || frame.items() > MOST_ITEMS {
-            self.take_back()?;
+            self.take_back(self.task)?;
         }
         extended.map_err(|e| unsendable(self.task, &e))?;
         Ok(self.items() - before)
     }
 
     #[cold]
-    fn take_back(&mut self) -> Result<bool, Error> {
+    fn take_back(&mut self, task: &'static str) -> Result<bool, Error> {
         let frame = self.worker.next_frame();
         if frame.items() > 1 {
             frame.pop();
@@ -241,7 +271,7 @@ impl Request<'_> {
         // posted, so that its header is lost does not matter.
         *frame = Frame::default();
         frame.clear();
-        Err(Error::TooLarge { side: Side::Input, task: self.task, bytes, limit: LIMIT })
+        Err(Error::TooLarge { side: Side::Input, task, bytes, limit: LIMIT })
     }
 
     /// How many items it has.
@@ -324,6 +354,11 @@ impl Replies<'_> {
     /// Leaves the next output out.
     pub fn skip(&mut self) {
         self.items.next();
+    }
+
+    /// The next answer as it came.
+    pub fn next_answer(&mut self) -> Option<Answer> {
+        self.items.next().map(|(failed, reply)| Answer::new(failed, reply))
     }
 
     /// The next output, or why there is none. If its `Deserialize` panics, that

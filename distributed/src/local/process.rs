@@ -1,0 +1,308 @@
+//! A worker that is a process: many tasks in one message, each of them one.
+//!
+//! Tasks are batched into messages and never into each other: the worker claims
+//! them one by one from memory that it shares with this process, so what it has
+//! not begun can be taken back at any moment without asking it, and when it
+//! dies it is known which task it was at.
+
+use std::collections::VecDeque;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::time::{Duration, Instant};
+
+use processes::{Answer, Gone, Worker};
+
+use super::entry::Entry;
+use crate::ids::TaskMap;
+use crate::scheduler::TaskId;
+
+/// A request stops growing at so many bytes: what does not fit into the
+/// socket's buffer waits for the worker anyway.
+const ENOUGH: usize = 128 << 10;
+
+/// How often it is looked whether a silent worker still lives. Its end is seen
+/// at once by the closing of the socket; this is for the case that something
+/// else holds the socket open, such as a child that it forked.
+const GLANCE: Duration = Duration::from_millis(250);
+
+/// A worker process, and what lies with it.
+pub(super) struct ProcessWorker {
+    worker: Worker,
+    /// What it will be sent next.
+    outgoing: VecDeque<TaskId>,
+    /// What it was sent: one request at work, one waiting.
+    flights: VecDeque<Flight>,
+    /// Its last sign of life, and when that came.
+    beat: (u32, Instant),
+    glanced: Instant,
+}
+
+/// A request under way.
+struct Flight {
+    /// What is not answered.
+    tasks: VecDeque<TaskId>,
+    /// How many were.
+    answered: u32,
+    posted: Instant,
+    /// Of the only task that there is, then.
+    deadline: Option<Duration>,
+}
+
+/// What may be wrong with a worker that says nothing.
+pub(super) enum Wrong {
+    Gone(Gone),
+    /// This task is over its deadline.
+    Expired(TaskId),
+}
+
+impl ProcessWorker {
+    pub(super) fn new(worker: Worker) -> Self {
+        let now = Instant::now();
+        let (outgoing, flights) = (VecDeque::new(), VecDeque::new());
+        Self { worker, outgoing, flights, beat: (0, now), glanced: now }
+    }
+
+    pub(super) fn pid(&self) -> u32 {
+        self.worker.pid()
+    }
+
+    /// As [`Worker::is_ready`].
+    pub(super) fn is_ready(&mut self) -> Result<bool, processes::Error> {
+        let ready = self.worker.is_ready();
+        self.beat.1 = Instant::now();
+        ready
+    }
+
+    pub(super) fn is_busy(&self) -> bool {
+        !self.flights.is_empty()
+    }
+
+    /// Puts a task behind what lies there.
+    pub(super) fn hand(&mut self, task: TaskId) {
+        self.outgoing.push_back(task);
+    }
+
+    /// Sends what waits to be sent, as far as it goes. Tasks that cannot be
+    /// sent are returned with the reason.
+    pub(super) fn post(&mut self, entries: &TaskMap<Entry>) -> Vec<(TaskId, processes::Error)> {
+        let mut refused = Vec::new();
+        while !self.outgoing.is_empty() && self.has_room() {
+            let refusals = refused.len();
+            let mut request = self.worker.mixed_request(false);
+            let (mut tasks, mut deadline) = (VecDeque::new(), None);
+            while let Some(&task) = self.outgoing.front() {
+                let entry = entries.get(task);
+                let Some((entry, work)) = entry.and_then(|e| Some((e, e.work.as_ref()?))) else {
+                    // It is over, and was taken out of the worker's hands.
+                    self.outgoing.pop_front();
+                    continue;
+                };
+                let limit = work.options.deadline;
+                if limit.is_some() && !(tasks.is_empty() && self.flights.is_empty()) {
+                    break;
+                }
+                let input = work.input.parts(|dependency| {
+                    let value = entries.get(dependency).and_then(|entry| entry.value.as_ref());
+                    value.expect("the inputs of a task in hand are here").bytes()
+                });
+                match request.push_call(entry.task(), input) {
+                    Ok(true) => {
+                        self.outgoing.pop_front();
+                        tasks.push_back(task);
+                    }
+                    Ok(false) => break,
+                    Err(e) => {
+                        self.outgoing.pop_front();
+                        refused.push((task, e));
+                        if tasks.is_empty() {
+                            // The request has lost its header with the item.
+                            break;
+                        }
+                    }
+                }
+                if limit.is_some() || request.bytes() >= ENOUGH {
+                    deadline = limit;
+                    break;
+                }
+            }
+            if tasks.is_empty() {
+                if refused.len() > refusals {
+                    continue;
+                }
+                break;
+            }
+            request.post();
+            let posted = Instant::now();
+            if self.flights.is_empty() {
+                self.beat = (self.worker.heartbeat(), posted);
+            }
+            self.flights.push_back(Flight { tasks, answered: 0, posted, deadline });
+        }
+        refused
+    }
+
+    /// Whether another request may be sent: two at most, and a task with a
+    /// deadline is alone, so that it is known when it began.
+    fn has_room(&self) -> bool {
+        self.worker.requests_under_way() < 2
+            && self.flights.back().is_none_or(|flight| flight.deadline.is_none())
+    }
+
+    /// Reads what it has answered; whether there was anything.
+    ///
+    /// # Errors
+    /// If there will be no more.
+    pub(super) fn read(&mut self, answers: &mut Vec<(TaskId, Answer)>) -> Result<bool, Gone> {
+        // If nobody reads, the end of what it wrote is about to be read.
+        let _ = self.worker.write();
+        let mut something = false;
+        while let Some(mut replies) = self.worker.replies()? {
+            something = true;
+            let last = replies.last;
+            let flight = self.flights.front_mut().expect("replies are the answer to a request");
+            while let Some(answer) = replies.next_answer() {
+                let task = flight.tasks.pop_front().expect("an answer is one to a task");
+                flight.answered += 1;
+                answers.push((task, answer));
+            }
+            if last {
+                self.flights.pop_front();
+                if let Some(next) = self.flights.front_mut() {
+                    next.posted = Instant::now();
+                }
+            }
+        }
+        Ok(something)
+    }
+
+    /// Whether it is as it should be, for who has waited for it.
+    pub(super) fn watch(&mut self, time_to_live: Option<Duration>) -> Option<Wrong> {
+        let now = Instant::now();
+        if now.duration_since(self.glanced) >= GLANCE {
+            self.glanced = now;
+            if !self.worker.is_alive() {
+                return Some(Wrong::Gone(Gone::Closed));
+            }
+        }
+        if let Some(flight) = self.flights.front()
+            && let (Some(limit), Some(task)) = (flight.deadline, flight.tasks.front())
+            && now.duration_since(flight.posted) >= limit
+        {
+            return Some(Wrong::Expired(*task));
+        }
+        if let Some(limit) = time_to_live {
+            let beat = self.worker.heartbeat();
+            if beat != self.beat.0 {
+                self.beat = (beat, now);
+            } else if now.duration_since(self.beat.1) >= limit {
+                return Some(Wrong::Gone(Gone::Silent(limit)));
+            }
+        }
+        None
+    }
+
+    /// When it is to be watched next.
+    pub(super) fn next_watch(&self, time_to_live: Option<Duration>) -> Instant {
+        let mut next = self.glanced + GLANCE;
+        if let Some(flight) = self.flights.front()
+            && let Some(limit) = flight.deadline
+        {
+            next = next.min(flight.posted + limit);
+        }
+        if let Some(limit) = time_to_live {
+            next = next.min(Instant::now() + limit / 4);
+        }
+        next
+    }
+
+    /// Takes up to so many tasks back that it has not begun, the last first.
+    pub(super) fn take_back(&mut self, count: usize) -> Vec<TaskId> {
+        let keep = self.outgoing.len().saturating_sub(count);
+        let mut taken: Vec<TaskId> = self.outgoing.split_off(keep).into();
+        for number in (0..self.flights.len()).rev() {
+            let wanted = u32::try_from(count - taken.len()).unwrap_or(u32::MAX);
+            if wanted == 0 {
+                break;
+            }
+            let from = |left: std::ops::Range<u32>| left.end.saturating_sub(wanted).max(left.start);
+            taken.splice(0..0, self.take_flight_back(number, from));
+        }
+        taken
+    }
+
+    /// Takes this task back, if it has not begun.
+    pub(super) fn take_this_back(&mut self, task: TaskId) -> bool {
+        if let Some(at) = self.outgoing.iter().position(|waiting| *waiting == task) {
+            self.outgoing.remove(at);
+            return true;
+        }
+        for number in 0..self.flights.len() {
+            let flight = &self.flights[number];
+            let Some(at) = flight.tasks.iter().position(|sent| *sent == task) else { continue };
+            let item = flight.answered + u32::try_from(at).expect("a request has fewer items");
+            if !self.worker.unclaimed(number).contains(&item) {
+                return false;
+            }
+            // What is behind it comes back, too, and is sent again.
+            let taken = self.take_flight_back(number, |left| left.start.max(item));
+            let is_back = taken.contains(&task);
+            for taken in taken.into_iter().rev().filter(|taken| *taken != task) {
+                self.outgoing.push_front(taken);
+            }
+            return is_back;
+        }
+        false
+    }
+
+    fn take_flight_back(
+        &mut self,
+        number: usize,
+        from: impl Fn(std::ops::Range<u32>) -> u32,
+    ) -> Vec<TaskId> {
+        let whole = |left: std::ops::Range<u32>| (!left.is_empty()).then(|| from(left));
+        let Some(taken) = self.worker.take_back(number, whole) else { return Vec::new() };
+        let flight = &mut self.flights[number];
+        flight.tasks.split_off((taken.start - flight.answered) as usize).into()
+    }
+
+    /// Ends it in the middle of whatever it does.
+    pub(super) fn kill(&mut self) {
+        self.worker.kill();
+    }
+
+    /// It is gone: how it died, what it had answered before, and what it was at.
+    pub(super) fn bury(
+        &mut self,
+        gone: Gone,
+        name: impl Fn(TaskId) -> &'static str,
+        answers: &mut Vec<(TaskId, Answer)>,
+    ) -> (processes::Error, Option<TaskId>) {
+        let at = self.flights.front().and_then(|flight| flight.tasks.front());
+        let mut error = self.worker.bury(at.map_or("none", |at| name(*at)), gone);
+        // What it said last is still there to be read.
+        let _ = self.read(answers);
+        let begun = self.flights.front().and_then(|flight| {
+            let progress = self.worker.progress(0);
+            let done = progress.done.saturating_sub(flight.answered) as usize;
+            flight.tasks.get(done).filter(|_| progress.in_the_middle).copied()
+        });
+        if let (Some(begun), processes::Error::Died { task, .. }) = (begun, &mut error) {
+            *task = name(begun);
+        }
+        (error, begun)
+    }
+
+    /// Lets it go.
+    pub(super) fn dismiss(&mut self) {
+        self.worker.dismiss();
+    }
+
+    pub(super) fn has_unwritten(&self) -> bool {
+        self.worker.has_unwritten()
+    }
+}
+
+impl AsFd for ProcessWorker {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.worker.as_fd()
+    }
+}

@@ -1,0 +1,175 @@
+//! A seat: the place of one worker, whoever sits in it at the moment.
+//!
+//! A worker process that dies is followed by another, after a pause if it
+//! could not be started; after some vain starts the seat is given up.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use processes::{Options, Worker};
+
+use super::inbox::Inbox;
+use super::process::ProcessWorker;
+use super::thread::{ThreadWorker, Work, name};
+use super::{Kind, LocalCluster};
+use crate::Error;
+use crate::info::Place;
+use crate::scheduler::{TaskId, WorkerId};
+
+/// How often in a row a worker is started in vain before its seat is given up.
+const STARTS: u32 = 3;
+
+/// How long before the first worker is started again that could not be; four
+/// times as long before the next. Memory or processes may be short for a moment.
+const PAUSE: Duration = Duration::from_millis(10);
+
+/// The place of one worker.
+pub(super) struct Seat {
+    /// The name of the life that is in it, or was.
+    pub(super) worker: WorkerId,
+    pub(super) life: Life,
+    /// How many starts in a row were in vain.
+    failures: u32,
+    /// Tasks that this life has done.
+    pub(super) done: u64,
+    /// The task that a thread is at, if it has a deadline, and when that is.
+    pub(super) deadline: Option<(TaskId, Instant)>,
+    /// It is to go, and nobody comes after it.
+    pub(super) retires: bool,
+}
+
+/// Who sits there.
+pub(super) enum Life {
+    /// A process that has yet to greet.
+    Starting(ProcessWorker),
+    Process(ProcessWorker),
+    /// With what it will be handed next.
+    Thread(ThreadWorker, Vec<Work>),
+    Echo(VecDeque<TaskId>),
+    /// Nobody, until it is time to try again.
+    Pause(Instant),
+    /// Nobody, for good.
+    Empty,
+}
+
+impl Seat {
+    pub(super) fn empty() -> Self {
+        let worker = WorkerId(u64::MAX);
+        Self { worker, life: Life::Empty, failures: 0, done: 0, deadline: None, retires: false }
+    }
+
+    /// Puts a new life into the seat; whether it is there at once.
+    ///
+    /// # Errors
+    /// Why not, once it has been tried often enough; the seat is empty then.
+    pub(super) fn start(
+        &mut self,
+        worker: WorkerId,
+        cluster: &LocalCluster,
+        inbox: &Arc<Inbox>,
+    ) -> Result<bool, Error> {
+        self.worker = worker;
+        self.done = 0;
+        let life = match cluster.kind {
+            Kind::Processes => {
+                let mut options = Options::default();
+                options.heartbeat = cluster.time_to_live.map(|limit| limit / 4);
+                options.keep_stderr = true;
+                Worker::start(options)
+                    .map(|worker| Life::Starting(ProcessWorker::new(worker)))
+                    .map_err(Error::Start)
+            }
+            Kind::Threads => ThreadWorker::start(worker, inbox)
+                .map(|thread| Life::Thread(thread, Vec::new()))
+                .map_err(|e| Error::Thread(Arc::new(e))),
+            Kind::Echo => Ok(Life::Echo(VecDeque::new())),
+        };
+        match life {
+            Ok(life) => {
+                self.life = life;
+                Ok(!matches!(self.life, Life::Starting(_)))
+            }
+            Err(e) => self.failed(e).map(|()| false),
+        }
+    }
+
+    /// A start was in vain.
+    ///
+    /// # Errors
+    /// The same error, if it is the last that is borne.
+    pub(super) fn failed(&mut self, error: Error) -> Result<(), Error> {
+        self.failures += 1;
+        if self.failures >= STARTS {
+            self.life = Life::Empty;
+            return Err(error);
+        }
+        self.life = Life::Pause(Instant::now() + PAUSE * 4_u32.pow(self.failures - 1));
+        Ok(())
+    }
+
+    /// The process in it has greeted.
+    pub(super) fn ready(&mut self) {
+        self.failures = 0;
+        self.life = match std::mem::replace(&mut self.life, Life::Empty) {
+            Life::Starting(process) => Life::Process(process),
+            other => other,
+        };
+    }
+
+    /// Whether there is a worker that can be given tasks.
+    pub(super) fn is_there(&self) -> bool {
+        matches!(self.life, Life::Process(_) | Life::Thread(..) | Life::Echo(_))
+    }
+
+    /// Whether it is at work.
+    pub(super) fn is_busy(&self) -> bool {
+        match &self.life {
+            Life::Process(process) => process.is_busy(),
+            Life::Thread(thread, _) => thread.is_busy(),
+            _ => false,
+        }
+    }
+
+    /// What `info` says of it.
+    pub(super) fn place(&self) -> Option<Place> {
+        match &self.life {
+            Life::Process(process) => Some(Place::Process { pid: process.pid() }),
+            Life::Thread(..) | Life::Echo(_) => Some(Place::Thread { name: name(self.worker) }),
+            Life::Starting(_) | Life::Pause(_) | Life::Empty => None,
+        }
+    }
+
+    /// Takes up to so many tasks back that have not begun, from the end.
+    pub(super) fn take_back(&mut self, count: usize) -> Vec<TaskId> {
+        match &mut self.life {
+            Life::Process(process) => process.take_back(count),
+            Life::Thread(thread, outgoing) => {
+                let keep = outgoing.len().saturating_sub(count);
+                let unsent: Vec<_> = outgoing.drain(keep..).map(|work| work.task).collect();
+                let mut taken = thread.take_back(count - unsent.len());
+                taken.extend(unsent);
+                taken
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    /// Takes this task back, if it has not begun.
+    pub(super) fn take_this_back(&mut self, task: TaskId) -> bool {
+        match &mut self.life {
+            Life::Process(process) => process.take_this_back(task),
+            Life::Thread(thread, outgoing) => {
+                let before = outgoing.len();
+                outgoing.retain(|work| work.task != task);
+                outgoing.len() < before || thread.take_this_back(task)
+            }
+            Life::Echo(tasks) => {
+                let before = tasks.len();
+                tasks.retain(|waiting| *waiting != task);
+                tasks.len() < before
+            }
+            _ => false,
+        }
+    }
+}

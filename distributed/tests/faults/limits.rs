@@ -1,0 +1,134 @@
+//! Tasks and workers that take too long or too much, and waits that end: 36 to
+//! 38, and 51.
+
+use std::time::Duration;
+
+use distributed::{Client, Error, wait};
+use nix::sys::signal::Signal;
+use processes::Error as CallError;
+
+use crate::deaths::pid_in;
+use crate::harness::{both, cluster, fault, pids, runs, signal, timed, until};
+use crate::tasks::{DIE_ONCE, HOG, INCREMENT, SLEEP, WAIT, WAIT_ONCE};
+
+const LIFE: Duration = Duration::from_millis(400);
+
+#[test]
+fn fault_36_stopped_worker() {
+    fault("limits::fault_36_stopped_worker", || {
+        let client = Client::local().n_workers(2).time_to_live(LIFE).start().expect("workers");
+        let directory = tempfile::tempdir().expect("a directory");
+        let [file, how] = ["pid", "how"].map(|name| directory.path().join(name));
+        let stopped = client.submit(&WAIT_ONCE, file.clone());
+        let long = client.submit(&SLEEP, 1_200);
+        let pid = pid_in(&file);
+        signal(pid, Signal::SIGSTOP);
+        let what = "36 killed and replaced with a time to live of 400 ms; task run again,";
+        assert_eq!(timed(what, || stopped.result()).expect("the second attempt"), 7);
+        assert!(!runs(pid));
+        assert_eq!(long.result().expect("one that merely works long is not killed"), 1_200);
+        until("both are there", || client.info().workers.len() == 2);
+        // One that stops itself.
+        std::fs::write(&how, "stop").expect("a file");
+        let stops = client.submit(&DIE_ONCE, (how, 1));
+        assert_eq!(timed("36 by itself: run again", || stops.result()).expect("a value"), 2);
+        // All stopped while they are idle: what they are given goes to others.
+        until("both are there", || client.info().workers.len() == 2);
+        pids(&client).into_iter().for_each(|pid| signal(pid, Signal::SIGSTOP));
+        let futures = client.map(&INCREMENT, 0..10);
+        let values = timed("36 all of them in idleness: done by others", || client.gather(futures));
+        assert_eq!(values.expect("they had not begun"), (1..11).collect::<Vec<_>>());
+    });
+}
+
+#[test]
+fn fault_36_stopped_for_good() {
+    fault("limits::fault_36_stopped_for_good", || {
+        let cluster = Client::local().n_workers(1).time_to_live(LIFE).allowed_failures(0);
+        let client = cluster.start().expect("a worker");
+        let directory = tempfile::tempdir().expect("a directory");
+        let file = directory.path().join("pid");
+        let stopped = client.submit(&WAIT, file.clone());
+        signal(pid_in(&file), Signal::SIGSTOP);
+        let what = "36 with no failure allowed: `WorkerKilled`, names the silence,";
+        match timed(what, || stopped.result()) {
+            Err(Error::WorkerKilled { attempts: 1, last, .. }) => match last {
+                CallError::Unresponsive { task: "wait", silence, .. } => assert_eq!(silence, LIFE),
+                other => panic!("{other:?}"),
+            },
+            other => panic!("{other:?}"),
+        }
+    });
+}
+
+#[test]
+fn fault_36_stopped_workers_do_not_hold_up_the_end() {
+    fault("limits::fault_36_stopped_workers_do_not_hold_up_the_end", || {
+        let client = cluster(4);
+        pids(&client).into_iter().for_each(|pid| signal(pid, Signal::SIGSTOP));
+        let running = client.submit(&INCREMENT, 1);
+        timed("36 all stopped, without a time to live: `close` ends them", || client.close());
+        assert!(matches!(running.result(), Err(Error::Closed { .. })));
+    });
+}
+
+#[test]
+fn fault_37_task_over_its_deadline() {
+    fault("limits::fault_37_task_over_its_deadline", || {
+        let limit = Duration::from_millis(100);
+        for (name, client) in both(1) {
+            let late = client.with().deadline(limit).submit(&SLEEP, 1_000);
+            let behind = client.map(&INCREMENT, 0..100);
+            let what = format!("37 {name}: `Timeout` with a deadline of 100 ms");
+            match timed(&what, || late.result()) {
+                Err(Error::Timeout { task: "sleep", limit: its }) => assert_eq!(its, limit),
+                other => panic!("{name}: {other:?}"),
+            }
+            let behind = client.gather(behind).expect("others are done");
+            assert_eq!(behind, (1..101).collect::<Vec<_>>(), "{name}");
+            let soon = client.with().deadline(Duration::from_secs(60)).submit(&SLEEP, 1);
+            assert_eq!(soon.result().expect("in time"), 1, "{name}");
+        }
+    });
+}
+
+#[test]
+fn fault_37_among_others() {
+    fault("limits::fault_37_among_others", || {
+        // A deadline kills a worker, and that is held against nobody else.
+        let client = Client::local().n_workers(2).allowed_failures(0).start().expect("workers");
+        let limit = Duration::from_millis(100);
+        let mut naps = vec![1; 40];
+        naps[7] = 60_000;
+        naps[23] = 60_000;
+        let futures = client.with().deadline(limit).map(&SLEEP, naps);
+        let others = client.map(&SLEEP, vec![1; 100]);
+        timed("37 amid 138 others: `Timeout` of two, the others done,", || {
+            for (n, future) in futures.iter().enumerate() {
+                match (n, future.result()) {
+                    (7 | 23, Err(Error::Timeout { .. })) => {}
+                    (_, Ok(1)) => {}
+                    (_, other) => panic!("{n}: {other:?}"),
+                }
+            }
+            assert_eq!(client.gather(others).expect("they have no deadline"), [1; 100]);
+        });
+    });
+}
+
+#[test]
+fn fault_38_a_wait_that_ends_loses_nothing() {
+    fault("limits::fault_38_a_wait_that_ends_loses_nothing", || {
+        for (name, client) in both(1) {
+            let futures = client.map(&SLEEP, [200, 12]);
+            timed(&format!("38 {name}: the wait ends, and a later one has the value"), || {
+                assert!(!futures[1].wait_timeout(Duration::from_millis(20)));
+                assert!(!wait(&futures, Duration::from_millis(20)));
+                assert!(!futures[0].done());
+                assert!(futures[1].wait_timeout(Duration::MAX));
+                assert_eq!(futures[1].result().expect("it was not lost"), 12);
+                assert_eq!(futures[0].result().expect("it was not lost"), 200);
+            });
+        }
+    });
+}
