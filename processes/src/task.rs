@@ -67,10 +67,13 @@ impl<In, Out> fmt::Debug for Task<In, Out> {
 struct Erased {
     /// Answers a batch of inputs: where the types are known, and the name has
     /// been looked up, once for all of them.
-    batch: Box<dyn Fn(&mut Batch<'_>) -> io::Result<()>>,
+    batch: Box<Whole>,
     /// Answers one input: for a batch in which each names its own task.
     one: Rc<dyn Work>,
 }
+
+/// From a batch of inputs to replies, which are sent.
+type Whole = dyn Fn(&mut Batch<'_>) -> io::Result<()>;
 
 /// The tasks that this program's workers can be asked for.
 ///
