@@ -87,8 +87,23 @@ fn map_cube(scale: Scale) -> Workload<Cubes> {
             let (pool, items) = (processes(), integers(n));
             repeat(move || all(pool.map(&CUBE, &items)))
         })
+        .claim(
+            Claim::new(
+                57,
+                "a pool of processes maps 100,000 cubes in a twentieth of the time of Python's, at \
+                 the chunk size that is best for that",
+            )
+            .compares("process_pool", "python_pool_best_chunk")
+            .at(100_000)
+            .at_most(0.05)
+            .predicted(
+                "0.04: 0.6 ms in a loop of such maps alone, against 14.5 ms measured for Python's \
+                 best chunk size on another day",
+            ),
+        )
         .python("python_serial")
         .python("python_pool")
+        .python("python_pool_best_chunk")
 }
 
 fn create(scale: Scale) -> Workload<Cubes> {

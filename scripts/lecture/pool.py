@@ -62,6 +62,12 @@ def pool_map(items: int) -> Operation:
     return pooled(fn, range(items), cubes_answer)
 
 
+def pool_map_best_chunk(items: int) -> Operation:
+    """The same with chunks of an eighth: the fastest for 100,000 cubes, of sizes
+    from 1,563 to all, tried by hand on two cores (2026-11-28)."""
+    return pooled(fn, range(items), cubes_answer, chunksize=max(1, items // 8))
+
+
 def pool_create_map_close(items: int) -> Operation:
     """A pool made for one map, and ended in good order after it."""
     a = range(items)
@@ -156,6 +162,7 @@ def pool_busy(nanoseconds: int) -> Operation:
 OPERATIONS: Operations = {
     "map_cube/python_serial": serial_map,
     "map_cube/python_pool": pool_map,
+    "map_cube/python_pool_best_chunk": pool_map_best_chunk,
     "create/python_pool": pool_create,
     "create/python_spawn": pool_create_spawn,
     "create_map_close/python_pool": pool_create_map_close,
