@@ -144,6 +144,7 @@ impl Client {
 
     /// So many workers from now on. New ones are there in a moment; those that
     /// are too many finish what they have begun, give back the rest, and go.
+    /// A cluster that is [deserted](Error::Deserted) stays so, and starts none.
     ///
     /// # Errors
     /// [`Error::NoWorkers`] for none.

@@ -158,9 +158,32 @@ fn a_value_that_is_dropped_is_freed_though_nothing_else_happens() {
         pages.parse::<usize>().expect("a number") * 4096
     };
     let client = Client::local().n_workers(1).processes(false).start().expect("a thread");
-    let data = client.scatter(&vec![1_u8; 256 << 20]);
-    assert_eq!(within(|| client.submit(&SUM_BYTES, &data).result()).expect("a sum"), 256 << 20);
+    let data = client.scatter(&vec![1_u8; 64 << 20]);
+    assert_eq!(within(|| client.submit(&SUM_BYTES, &data).result()).expect("a sum"), 64 << 20);
     let with = resident();
     drop(data);
-    eventually("most of it is free", || resident() + (200 << 20) < with);
+    eventually("most of it is free", || resident() + (48 << 20) < with);
+}
+
+#[test]
+fn workers_that_die_as_soon_as_they_are_there_are_given_up() {
+    claim();
+    let client = processes(1);
+    let begin = Instant::now();
+    eventually("it is deserted", || {
+        // In its infancy: not when it has done anything, nor long after.
+        let mut quiet = Instant::now();
+        while quiet.elapsed() < Duration::from_secs(1) && begin.elapsed() < DEADLINE {
+            for pid in pids(&client) {
+                let _ = kill(pid, Signal::SIGKILL);
+                quiet = Instant::now();
+            }
+        }
+        let lost = within(|| client.submit(&INCREMENT, 1).result());
+        matches!(lost, Err(Error::Deserted { .. }))
+    });
+    client.scale(2).expect("it is no error");
+    let after = within(|| client.submit(&INCREMENT, 1).result());
+    assert!(matches!(after, Err(Error::Deserted { .. })), "{after:?}");
+    assert!(client.info().workers.is_empty());
 }
