@@ -62,6 +62,8 @@ pub struct With<Parts>(pub Parts);
 pub enum Refused {
     Value(Error),
     Foreign,
+    /// It is the future of a task that has failed, with this error.
+    Failed(Box<crate::Error>),
 }
 
 /// An input in the making.
@@ -109,6 +111,10 @@ impl<T> Argument<T> for &Future<T> {
     fn write(self, to: &mut Writer) -> Result<(), Refused> {
         if to.backend.as_ref().is_none_or(|backend| !self.is_of(backend)) {
             return Err(Refused::Foreign);
+        }
+        // Of a task that was refused the cluster has never heard.
+        if let Some(error) = self.error() {
+            return Err(Refused::Failed(Box::new(error)));
         }
         to.holes.push((to.bytes.len(), Hole::Task(self.id())));
         Ok(())

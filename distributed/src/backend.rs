@@ -62,8 +62,29 @@ pub(crate) trait Backend: Send + Sync + fmt::Debug {
 pub(crate) struct Call {
     pub(crate) id: TaskId,
     /// Where its result is waited for; it knows the task's name.
-    pub(crate) slot: Arc<Slot>,
+    pub(crate) slot: Promise,
     pub(crate) work: Work,
+}
+
+/// The slot of a call, which is settled whatever comes: at the latest when this
+/// is dropped, by a panic as well.
+pub(crate) struct Promise(pub(crate) Arc<Slot>);
+
+impl Deref for Promise {
+    type Target = Slot;
+
+    fn deref(&self) -> &Slot {
+        &self.0
+    }
+}
+
+impl Drop for Promise {
+    fn drop(&mut self) {
+        // Alone it is waited for by nobody, which is so for most.
+        if Arc::strong_count(&self.0) > 1 {
+            self.0.settle(Err(Error::Closed { task: self.0.task }));
+        }
+    }
 }
 
 /// What there is to do of it.
@@ -190,6 +211,13 @@ mod tests {
         assert_eq!(*input.dependencies(), [one, two]);
         let plain = Input { bytes: [5][..].into(), holes: Box::default() };
         assert_eq!(plain.parts(|_| unreachable!()).collect::<Vec<_>>(), [[5]]);
+    }
+
+    #[test]
+    fn a_promise_that_is_dropped_is_settled() {
+        let slot = Slot::new("lost");
+        drop(Promise(Arc::clone(&slot)));
+        assert!(matches!(slot.result(), Some(Err(Error::Closed { task: "lost" }))));
     }
 
     #[test]

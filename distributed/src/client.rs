@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::argument::{Argument, Refused, Writer};
-use crate::backend::{Backend, Call, Here, Options, Work};
+use crate::backend::{Backend, Call, Here, Options, Promise, Work};
 use crate::delayed::Node;
 use crate::future::{self, Future};
 use crate::graph::Graph;
@@ -144,6 +144,7 @@ impl Client {
 
     /// So many workers from now on. New ones are there in a moment; those that
     /// are too many finish what they have begun, give back the rest, and go.
+    /// A cluster that is [deserted](Error::Deserted) stays so, and starts none.
     ///
     /// # Errors
     /// [`Error::NoWorkers`] for none.
@@ -247,6 +248,7 @@ impl<'c> Submit<'c> {
                     Err(match refused {
                         Refused::Value(e) => Error::from_process(e),
                         Refused::Foreign => Error::Foreign { task: name },
+                        Refused::Failed(e) => *e,
                     })
                 }
             };
@@ -257,7 +259,7 @@ impl<'c> Submit<'c> {
                 Ok(input) => {
                     let slot = Slot::new(name);
                     let work = Work { input, options: self.options, here: here.clone() };
-                    graph.push(Call { id, slot: Arc::clone(&slot), work });
+                    graph.push(Call { id, slot: Promise(Arc::clone(&slot)), work });
                     slot
                 }
             };

@@ -70,6 +70,7 @@ where
         Err(Refused::Value(e)) => Err(Error::from_process(e)),
         // It belongs to a client, and a graph does not yet.
         Err(Refused::Foreign) => Err(Error::Foreign { task: task.name() }),
+        Err(Refused::Failed(e)) => Err(*e),
     };
     let node = Node { task: task.name(), input, here: here(task) };
     Delayed { node: Arc::new(node), value: PhantomData }

@@ -54,6 +54,11 @@ impl<Out> Future<Out> {
         self.slot.tell(waiter);
     }
 
+    /// Why there is no value, if that is known already.
+    pub(crate) fn error(&self) -> Option<Error> {
+        if self.slot.has_failed() { self.slot.result()?.err() } else { None }
+    }
+
     /// Whether the result is there: [`result`](Self::result) will not wait.
     pub fn done(&self) -> bool {
         !self.slot.is_pending()

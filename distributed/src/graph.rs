@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::Error;
 use crate::argument::{Hole, Writer};
-use crate::backend::{Backend, Bytes, Call, Input, Options, Work};
+use crate::backend::{Backend, Bytes, Call, Input, Options, Promise, Work};
 use crate::delayed::{Node, reachable};
 use crate::scheduler::TaskId;
 use crate::slot::Slot;
@@ -62,7 +62,7 @@ impl<'b> Graph<'b> {
         let id = self.backend.names(1);
         let here = (!self.backend.is_remote()).then(|| Arc::clone(&node.here));
         let work = Work { input, options: Options::default(), here };
-        self.calls.push(Call { id, slot: Slot::new(node.task), work });
+        self.calls.push(Call { id, slot: Promise(Slot::new(node.task)), work });
         Ok(id)
     }
 
@@ -100,7 +100,7 @@ impl<'b> Graph<'b> {
     /// The slot of a node that was added and not submitted yet.
     pub(crate) fn slot(&self, id: TaskId) -> Option<Arc<Slot>> {
         let call = self.calls.iter().rev().find(|call| call.id == id);
-        call.map(|call| Arc::clone(&call.slot))
+        call.map(|call| Arc::clone(&call.slot.0))
     }
 
     /// Submits what is left. Nobody holds futures of the nodes but of `wanted`:

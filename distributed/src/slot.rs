@@ -5,7 +5,7 @@
 //! thread of whoever asks.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -123,8 +123,14 @@ impl Waiters {
     fn push(&mut self, waiter: Waiter) {
         *self = match std::mem::take(self) {
             Self::Nobody => Self::One(waiter),
+            Self::One(first) if first.has_gone() => Self::One(waiter),
             Self::One(first) => Self::More(Box::new(vec![first, waiter])),
             Self::More(mut waiters) => {
+                // Before it grows, those go that have given up: who waits for a
+                // moment, again and again, would fill the memory.
+                if waiters.len() == waiters.capacity() {
+                    waiters.retain(|waiter| !waiter.has_gone());
+                }
                 waiters.push(waiter);
                 Self::More(waiters)
             }
@@ -133,6 +139,14 @@ impl Waiters {
 }
 
 impl Waiter {
+    /// Whether nobody waits with it any more.
+    fn has_gone(&self) -> bool {
+        match self {
+            Self::Latch(latch) => latch.given_up.load(Ordering::Relaxed),
+            Self::Queue(..) => false,
+        }
+    }
+
     fn tell(self, failed: bool) {
         match self {
             Self::Latch(latch) => latch.count_down(failed),
@@ -151,6 +165,8 @@ pub(crate) struct Latch {
     pending: AtomicUsize,
     news: Mutex<News>,
     changed: Condvar,
+    /// Its wait has run out. Only a hint, so no order is needed.
+    given_up: AtomicBool,
 }
 
 #[derive(Debug, Default)]
@@ -163,7 +179,8 @@ struct News {
 impl Latch {
     pub(crate) fn new(pending: usize) -> Arc<Self> {
         let pending = AtomicUsize::new(pending);
-        Arc::new(Self { pending, news: Mutex::default(), changed: Condvar::new() })
+        let (news, changed) = (Mutex::default(), Condvar::new());
+        Arc::new(Self { pending, news, changed, given_up: AtomicBool::new(false) })
     }
 
     fn count_down(&self, failed: bool) {
@@ -196,7 +213,10 @@ impl Latch {
         while !self.is_over(&news) {
             news = match until.map(|until| until.saturating_duration_since(Instant::now())) {
                 None => self.changed.wait(news).unwrap_or_else(PoisonError::into_inner),
-                Some(Duration::ZERO) => return false,
+                Some(Duration::ZERO) => {
+                    self.given_up.store(true, Ordering::Relaxed);
+                    return false;
+                }
                 Some(rest) => {
                     let waited = self.changed.wait_timeout(news, rest);
                     waited.unwrap_or_else(PoisonError::into_inner).0
@@ -286,6 +306,22 @@ mod tests {
         assert!(!slot.wait(Some(Duration::from_millis(1))));
         slot.settle(value());
         assert!(slot.wait(Some(Duration::MAX)));
+    }
+
+    #[test]
+    fn waits_that_are_given_up_leave_nothing() {
+        let slot = Slot::new("seven");
+        let patient = Latch::new(1);
+        slot.tell(Waiter::Latch(Arc::clone(&patient)));
+        for _ in 0..1_000 {
+            assert!(!slot.wait(Some(Duration::ZERO)));
+        }
+        match &*slot.lock() {
+            State::Pending(Waiters::More(waiters)) => assert!(waiters.len() < 10),
+            other => panic!("{other:?}"),
+        }
+        slot.settle(value());
+        assert!(patient.wait(Some(Duration::ZERO), false));
     }
 
     #[test]

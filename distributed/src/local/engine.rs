@@ -17,7 +17,7 @@ use processes::{Answer, Gone};
 
 use super::LocalCluster;
 use super::entry::{Entry, Trouble};
-use super::inbox::{Command, Inbox, Letters, refuse};
+use super::inbox::{Command, Doze, Inbox, Letters, refuse};
 use super::process::Wrong;
 use super::seat::{Life, Seat};
 use super::thread::Work;
@@ -34,6 +34,9 @@ const DEPTH: u32 = 256;
 
 /// How long it stays awake for what comes next: about what it costs to wake it.
 const LINGER: Duration = Duration::from_micros(50);
+
+/// How long what was released may lie, while nothing else is to be done.
+const NAP: Duration = Duration::from_millis(10);
 
 pub(super) struct Engine {
     cluster: LocalCluster,
@@ -54,6 +57,8 @@ pub(super) struct Engine {
     started: Option<mpsc::Sender<Result<(), Error>>>,
     /// Why nothing more can be done.
     deserted: Option<Error>,
+    /// Why the last seat was given up that was.
+    vain: Option<Error>,
     /// How many processors there are for this process.
     processors: usize,
     /// Emptied, and used again.
@@ -79,6 +84,7 @@ impl Engine {
             next_block: 0,
             started: Some(started),
             deserted: None,
+            vain: None,
             processors: std::thread::available_parallelism().map_or(1, NonZero::get),
             answers: Vec::new(),
             cluster,
@@ -110,6 +116,8 @@ impl Engine {
         for command in letters.commands.drain(..) {
             match command {
                 Command::Submit(calls) => self.submit(calls),
+                // Nobody is left who would take it, or let go of it.
+                Command::Scatter(..) if self.deserted.is_some() => {}
                 Command::Scatter(task, value) => {
                     let bytes = value.bytes().len() as u64;
                     self.entries.insert(task, Entry::of_value(value));
@@ -182,8 +190,14 @@ impl Engine {
         homes
     }
 
-    /// Brings the number of workers to this.
+    /// Brings the number of workers to this. A cluster that all workers have
+    /// deserted stays so: its futures have been told.
     fn scale(&mut self, workers: usize) {
+        if self.deserted.is_some() {
+            return;
+        }
+        // Those that were given up do not count, and may be tried again.
+        self.seats.retain(|seat| !matches!(seat.life, Life::Empty));
         let staying = self.seats.iter().filter(|seat| !seat.retires).count();
         for _ in staying..workers {
             self.seats.push(Seat::empty());
@@ -207,7 +221,26 @@ impl Engine {
                 seat.life = Life::Empty;
             }
         }
+        self.clear_away();
+    }
+
+    /// Takes away the seats of those that have retired, and looks whether
+    /// anybody is left. Not while seats are being counted through.
+    fn clear_away(&mut self) {
         self.seats.retain(|seat| !(seat.retires && matches!(seat.life, Life::Empty)));
+        if self.deserted.is_some() || self.seats.iter().any(|s| !matches!(s.life, Life::Empty)) {
+            return;
+        }
+        // Without an error none was given up, and some are about to come.
+        let Some(error) = self.vain.take() else { return };
+        let error = Error::Deserted { source: Box::new(error) };
+        for entry in self.entries.values_mut() {
+            if let Some(slot) = &entry.slot {
+                slot.settle(Err(error.clone()));
+            }
+        }
+        self.entries = TaskMap::default();
+        self.deserted = Some(error);
     }
 
     /// Puts a new life into a seat.
@@ -238,16 +271,7 @@ impl Engine {
             let _ = started.send(Err(error));
             return;
         }
-        if self.seats.iter().any(|seat| !matches!(seat.life, Life::Empty)) {
-            return;
-        }
-        let error = Error::Deserted { source: Box::new(error) };
-        for entry in self.entries.values_mut() {
-            if let Some(slot) = &entry.slot {
-                slot.settle(Err(error.clone()));
-            }
-        }
-        self.deserted = Some(error);
+        self.vain = Some(error);
     }
 
     /// Looks at every worker; whether one had anything to say.
@@ -281,12 +305,13 @@ impl Engine {
                     let late = seat.deadline.take_if(|(_, limit)| Instant::now() >= *limit);
                     if let Some((task, _)) = late {
                         something = true;
-                        self.tell(Event::Expired { task });
+                        self.expired(task);
                     }
                 }
                 Life::Echo(_) | Life::Empty => {}
             }
         }
+        self.clear_away();
         something
     }
 
@@ -298,28 +323,52 @@ impl Engine {
         let worker = *worker;
         let mut answers = std::mem::take(answers);
         let read = process.read(&mut answers);
+        // An answer, or no more than the end of a request: then there is room.
+        let came = matches!(read, Ok(true));
         let wrong = match read {
             Err(gone) => Some(Wrong::Gone(gone)),
             Ok(true) => None,
             Ok(false) => process.watch(cluster.time_to_live),
         };
-        let something = !answers.is_empty() || wrong.is_some();
+        let something = came || wrong.is_some();
         for (task, answer) in answers.drain(..) {
             self.answered(worker, task, answer);
         }
         self.answers = answers;
         match wrong {
             None => {}
-            Some(Wrong::Gone(gone)) => self.lost(at, gone),
-            Some(Wrong::Expired(task)) => self.tell(Event::Expired { task }),
+            Some(Wrong::Gone(gone)) => self.lost(at, gone, false),
+            Some(Wrong::Expired(task)) => self.expired(task),
+            Some(Wrong::Futile) => self.kill(at),
         }
         something
+    }
+
+    /// A task is over its deadline, which is news only if it is still wanted.
+    fn expired(&mut self, task: TaskId) {
+        if let Some(entry) = self.entries.get_mut(task)
+            && entry.is_pending()
+            && let Some(limit) = entry.work.as_ref().and_then(|work| work.options.deadline)
+        {
+            // For those that depend on it.
+            let late = Error::Timeout { task: entry.task(), limit };
+            entry.error = Some(Box::new(Trouble::Failed(late)));
+        }
+        self.tell(Event::Expired { task });
+    }
+
+    /// Ends a worker for a task that is over.
+    fn kill(&mut self, at: usize) {
+        if let Life::Process(process) = &mut self.seats[at].life {
+            process.kill();
+            self.lost(at, Gone::Closed, true);
+        }
     }
 
     /// A worker has answered a task.
     fn answered(&mut self, worker: WorkerId, task: TaskId, answer: Answer) {
         if let Some(seat) = self.seat(worker) {
-            seat.done += 1;
+            seat.answered();
             seat.deadline.take_if(|(late, _)| *late == task);
         }
         self.done += 1;
@@ -332,14 +381,18 @@ impl Engine {
             self.tell(Event::Failed { worker, task });
         } else {
             let bytes = answer.bytes().len() as u64;
-            // A value that came twice is the same value.
-            entry.value.get_or_insert_with(|| Arc::new(answer));
+            // A value that came twice is the same value, and one that comes
+            // after the end is nobody's.
+            if entry.end().is_none() {
+                entry.value.get_or_insert_with(|| Arc::new(answer));
+            }
             self.tell(Event::Finished { worker, task, bytes, kept: false });
         }
     }
 
-    /// A worker process is gone.
-    fn lost(&mut self, at: usize, gone: Gone) {
+    /// A worker process is gone. If we have killed it, that is for a task that
+    /// is over already, and held against none.
+    fn lost(&mut self, at: usize, gone: Gone, by_us: bool) {
         let Self { seats, answers, entries, .. } = self;
         let seat = &mut seats[at];
         let Life::Process(process) = &mut seat.life else { return };
@@ -347,6 +400,7 @@ impl Engine {
         let mut answers = std::mem::take(answers);
         let name = |task| entries.get(task).map_or("unknown", Entry::task);
         let (error, begun) = process.bury(gone, name, &mut answers);
+        let begun = begun.filter(|_| !by_us);
         // The dead one is buried before another is born.
         seat.life = Life::Empty;
         for (task, answer) in answers.drain(..) {
@@ -356,11 +410,18 @@ impl Engine {
         if let Some(entry) = begun.and_then(|begun| self.entries.get_mut(begun))
             && entry.end().is_none()
         {
-            entry.error = Some(Box::new(Trouble::Died(error)));
+            entry.error = Some(Box::new(Trouble::Died(error.clone())));
         }
         self.tell(Event::WorkerLost { worker, begun: begun.into_iter().collect() });
         if retires {
-            self.seats.remove(at);
+            // The empty seat is taken away later, for others are looked at now.
+            return;
+        }
+        let seat = &mut self.seats[at];
+        if !by_us && begun.is_none() && seat.was_in_vain() {
+            if let Err(e) = seat.failed(Error::Start(error)) {
+                self.given_up(e);
+            }
         } else {
             self.fill(at);
         }
@@ -401,6 +462,7 @@ impl Engine {
             }
         }
         self.actions.clear();
+        self.clear_away();
     }
 
     fn seat(&mut self, worker: WorkerId) -> Option<&mut Seat> {
@@ -416,10 +478,15 @@ impl Engine {
             Life::Thread(_, outgoing) => {
                 let work = entries.get(task).and_then(|entry| entry.work.as_ref());
                 let work = work.expect("a task that is assigned can be run");
-                let input = whole(entries, &work.input);
+                let value = |(_, task): &(usize, TaskId)| {
+                    let value = entries.get(*task).and_then(|entry| entry.value.as_ref());
+                    Arc::clone(value.expect("the inputs of a task in hand are here"))
+                };
+                let values = work.input.holes.iter().map(value).collect();
+                let input = work.input.clone();
                 let here = work.here.as_ref().expect("calls for threads can be run here");
                 let deadline = work.options.deadline;
-                outgoing.push(Work { task, here: Arc::clone(here), input, deadline });
+                outgoing.push(Work { task, here: Arc::clone(here), input, values, deadline });
             }
             Life::Starting(_) | Life::Pause(_) | Life::Empty => {}
         }
@@ -429,15 +496,17 @@ impl Engine {
         let Some(at) = self.seats.iter().position(|seat| seat.worker == worker) else { return };
         if self.seats[at].take_this_back(task) {
             self.tell(Event::Declined { worker, task });
-        } else if kill && let Life::Process(process) = &mut self.seats[at].life {
-            process.kill();
-            self.lost(at, Gone::Closed);
+        } else if kill
+            && let Life::Process(process) = &mut self.seats[at].life
+            && process.dies_for(task)
+        {
+            self.kill(at);
         }
     }
 
     fn finish(&mut self, task: TaskId, outcome: Outcome) {
         let cause = match outcome {
-            Outcome::DependencyFailed { cause } => self.entries.get(cause).and_then(Entry::end),
+            Outcome::DependencyFailed { cause } => self.cause(task, cause),
             _ => None,
         };
         let Some(entry) = self.entries.get_mut(task) else { return };
@@ -448,6 +517,17 @@ impl Engine {
         if entry.detached {
             self.tell(Event::Released { tasks: vec![task] });
         }
+    }
+
+    /// Why a task has no value that depends on one that has none.
+    fn cause(&self, task: TaskId, cause: TaskId) -> Option<Error> {
+        let of = |task| self.entries.get(task)?.cause(self.cluster.allowed_failures);
+        // If that is forgotten, it stands in what depended on it.
+        let between = || {
+            let work = self.entries.get(task)?.work.as_ref()?;
+            work.input.holes.iter().find_map(|(_, task)| of(*task))
+        };
+        of(cause).or_else(between)
     }
 
     fn dismiss(&mut self, worker: WorkerId) {
@@ -504,9 +584,10 @@ impl Engine {
 
     /// Sleeps until there is something to do.
     fn rest(&mut self) {
-        if self.linger() || !self.inbox.doze() {
+        if self.linger() {
             return;
         }
+        let Some(mut doze) = self.inbox.doze() else { return };
         let mut until: Option<Instant> = None;
         let mut no_later = |time: Instant| until = Some(until.map_or(time, |u| u.min(time)));
         let mut ends = VecDeque::with_capacity(self.seats.len() + 1);
@@ -531,10 +612,23 @@ impl Engine {
                 Life::Echo(_) | Life::Empty => {}
             }
         }
-        let timeout =
-            until.map(|until| TimeSpec::from(until.saturating_duration_since(Instant::now())));
-        // An interruption is a reason to look, like any other.
-        let _ = ppoll(ends.make_contiguous(), timeout, None);
+        loop {
+            let timeout = until.map(|until| until.saturating_duration_since(Instant::now()));
+            let nap = (doze == Doze::Nap).then_some(NAP);
+            let timeout = timeout.into_iter().chain(nap).min().map(TimeSpec::from);
+            // An interruption is a reason to look, like any other.
+            let woken = ppoll(ends.make_contiguous(), timeout, None);
+            let rung = ends[0].any() == Some(true);
+            if doze == Doze::Nap || woken != Ok(1) || !rung {
+                break;
+            }
+            let _ = self.alarm.read();
+            // If something was released, and that is all, more is to come.
+            match self.inbox.doze() {
+                Some(Doze::Nap) => doze = Doze::Nap,
+                _ => break,
+            }
+        }
         self.inbox.awake();
         let _ = self.alarm.read();
     }

@@ -5,15 +5,14 @@ use std::sync::Arc;
 use processes::Answer;
 
 use crate::Error;
-use crate::backend::{Call, Work};
+use crate::backend::{Call, Promise, Work};
 use crate::scheduler::Outcome;
-use crate::slot::Slot;
 
 /// A task that the scheduler knows.
 pub(super) struct Entry {
     /// Of a task that can still be run; scattered data never could.
     pub(super) work: Option<Work>,
-    pub(super) slot: Option<Arc<Slot>>,
+    pub(super) slot: Option<Promise>,
     /// The value, once there is one.
     pub(super) value: Option<Arc<Answer>>,
     /// Why there is no value, or what went wrong at the last attempt. Boxed,
@@ -83,6 +82,20 @@ impl Entry {
         }
         self.work = None;
         self.error = Some(Box::new(Trouble::Over(error)));
+    }
+
+    /// Why those have no value that depend on it, now that it has none. If its
+    /// future was dropped it was not said to be over itself.
+    pub(super) fn cause(&self, allowed_failures: u32) -> Option<Error> {
+        let task = self.task();
+        match self.error.as_deref() {
+            Some(Trouble::Over(error) | Trouble::Failed(error)) => Some(error.clone()),
+            Some(Trouble::Died(last)) => {
+                let attempts = allowed_failures.saturating_add(1);
+                Some(Error::WorkerKilled { task, attempts, last: last.clone() })
+            }
+            None => None,
+        }
     }
 
     /// Why it has no value and never will.

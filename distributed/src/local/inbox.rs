@@ -13,7 +13,8 @@ use crate::backend::Call;
 use crate::scheduler::{TaskId, WorkerId};
 
 /// Futures are dropped by the thousand, and nobody waits for what follows from
-/// it: the engine is woken for so many at once.
+/// it: the engine is woken for so many at once, and for the first of them, so
+/// that it takes a nap instead of a sleep.
 const RELEASES: usize = 1 << 10;
 
 /// What a client wants.
@@ -43,6 +44,15 @@ pub(super) struct Letters {
     /// Tasks with a deadline that threads have begun, and when that is.
     pub(super) begun: Vec<(WorkerId, TaskId, Instant)>,
     pub(super) closed: bool,
+}
+
+/// How the engine may sleep.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Doze {
+    /// Until something comes.
+    Sleep,
+    /// For a moment: something has been released, and holds memory.
+    Nap,
 }
 
 /// The engine's inbox.
@@ -81,6 +91,10 @@ impl Inbox {
     /// under the lock: one of the two sees the other.
     fn wake(&self) {
         self.full.store(true, Ordering::Relaxed);
+        self.ring();
+    }
+
+    fn ring(&self) {
         if self.asleep.swap(false, Ordering::Relaxed)
             && let Some(alarm) = self.alarm.upgrade()
         {
@@ -107,10 +121,13 @@ impl Inbox {
             return;
         }
         letters.released.push(task);
-        let many = letters.released.len().is_multiple_of(RELEASES);
+        let (first, many) =
+            (letters.released.len() == 1, letters.released.len().is_multiple_of(RELEASES));
         drop(letters);
         if many {
             self.wake();
+        } else if first {
+            self.ring();
         }
     }
 
@@ -146,9 +163,9 @@ impl Inbox {
         self.full.load(Ordering::Relaxed)
     }
 
-    /// The engine is about to sleep: whether it may. Releases alone keep
-    /// nobody awake.
-    pub(super) fn doze(&self) -> bool {
+    /// The engine is about to sleep: whether it may, and for how long. Releases
+    /// alone keep nobody awake for more than a nap.
+    pub(super) fn doze(&self) -> Option<Doze> {
         self.asleep.store(true, Ordering::Relaxed);
         let letters = self.letters();
         let may = letters.commands.is_empty()
@@ -156,11 +173,12 @@ impl Inbox {
             && letters.begun.is_empty()
             && letters.released.len() < RELEASES
             && !letters.closed;
+        let doze = if letters.released.is_empty() { Doze::Sleep } else { Doze::Nap };
         drop(letters);
         if !may {
             self.asleep.store(false, Ordering::Relaxed);
         }
-        may
+        may.then_some(doze)
     }
 
     /// It is awake.

@@ -34,6 +34,8 @@ pub(super) struct ProcessWorker {
     /// Its last sign of life, and when that came.
     beat: (u32, Instant),
     glanced: Instant,
+    /// Tasks that it is to be killed for as soon as it is in the middle of one.
+    doomed: Vec<TaskId>,
 }
 
 /// A request under way.
@@ -45,6 +47,8 @@ struct Flight {
     posted: Instant,
     /// Of the only task that there is, then.
     deadline: Option<Duration>,
+    /// That task was said to be over its deadline.
+    overdue: bool,
 }
 
 /// What may be wrong with a worker that says nothing.
@@ -52,13 +56,15 @@ pub(super) enum Wrong {
     Gone(Gone),
     /// This task is over its deadline.
     Expired(TaskId),
+    /// It is at a task that nobody wants any more, and is to be killed for it.
+    Futile,
 }
 
 impl ProcessWorker {
     pub(super) fn new(worker: Worker) -> Self {
         let now = Instant::now();
         let (outgoing, flights) = (VecDeque::new(), VecDeque::new());
-        Self { worker, outgoing, flights, beat: (0, now), glanced: now }
+        Self { worker, outgoing, flights, beat: (0, now), glanced: now, doomed: Vec::new() }
     }
 
     pub(super) fn pid(&self) -> u32 {
@@ -69,6 +75,8 @@ impl ProcessWorker {
     pub(super) fn is_ready(&mut self) -> Result<bool, processes::Error> {
         let ready = self.worker.is_ready();
         self.beat.1 = Instant::now();
+        // Or who waits for it would be told to look again at once.
+        self.glanced = self.beat.1;
         ready
     }
 
@@ -135,7 +143,7 @@ impl ProcessWorker {
             if self.flights.is_empty() {
                 self.beat = (self.worker.heartbeat(), posted);
             }
-            self.flights.push_back(Flight { tasks, answered: 0, posted, deadline });
+            self.flights.push_back(Flight { tasks, answered: 0, posted, deadline, overdue: false });
         }
         refused
     }
@@ -183,11 +191,24 @@ impl ProcessWorker {
                 return Some(Wrong::Gone(Gone::Closed));
             }
         }
-        if let Some(flight) = self.flights.front()
+        if let Some(flight) = self.flights.front_mut()
             && let (Some(limit), Some(task)) = (flight.deadline, flight.tasks.front())
             && now.duration_since(flight.posted) >= limit
         {
+            // If it is still there when that was heard, it had been cancelled
+            // or released before, and nobody else ends it.
+            if flight.overdue {
+                return Some(Wrong::Futile);
+            }
+            flight.overdue = true;
             return Some(Wrong::Expired(*task));
+        }
+        if !self.doomed.is_empty() {
+            if self.begun().is_some_and(|begun| self.doomed.contains(&begun)) {
+                return Some(Wrong::Futile);
+            }
+            let flights = &self.flights;
+            self.doomed.retain(|task| flights.iter().any(|flight| flight.tasks.contains(task)));
         }
         if let Some(limit) = time_to_live {
             let beat = self.worker.heartbeat();
@@ -204,12 +225,15 @@ impl ProcessWorker {
     pub(super) fn next_watch(&self, time_to_live: Option<Duration>) -> Instant {
         let mut next = self.glanced + GLANCE;
         if let Some(flight) = self.flights.front()
-            && let Some(limit) = flight.deadline
+            && let Some(limit) = flight.deadline.filter(|_| !flight.overdue)
+            && let Some(limit) = flight.posted.checked_add(limit)
         {
-            next = next.min(flight.posted + limit);
+            next = next.min(limit);
         }
-        if let Some(limit) = time_to_live {
-            next = next.min(Instant::now() + limit / 4);
+        if let Some(limit) = time_to_live
+            && let Some(limit) = Instant::now().checked_add(limit / 4)
+        {
+            next = next.min(limit);
         }
         next
     }
@@ -264,6 +288,28 @@ impl ProcessWorker {
         flight.tasks.split_off((taken.start - flight.answered) as usize).into()
     }
 
+    /// The task that it is in the middle of.
+    fn begun(&self) -> Option<TaskId> {
+        let flight = self.flights.front()?;
+        if self.worker.requests_under_way() == 0 {
+            return None;
+        }
+        let progress = self.worker.progress(0);
+        let done = progress.done.saturating_sub(flight.answered) as usize;
+        flight.tasks.get(done).filter(|_| progress.in_the_middle).copied()
+    }
+
+    /// Whether it is to be killed for this task at once: it is in the middle of
+    /// it. Otherwise it will be when it begins it, for another may be running
+    /// now that shall go on.
+    pub(super) fn dies_for(&mut self, task: TaskId) -> bool {
+        let now = self.begun() == Some(task);
+        if !now {
+            self.doomed.push(task);
+        }
+        now
+    }
+
     /// Ends it in the middle of whatever it does.
     pub(super) fn kill(&mut self) {
         self.worker.kill();
@@ -280,11 +326,7 @@ impl ProcessWorker {
         let mut error = self.worker.bury(at.map_or("none", |at| name(*at)), gone);
         // What it said last is still there to be read.
         let _ = self.read(answers);
-        let begun = self.flights.front().and_then(|flight| {
-            let progress = self.worker.progress(0);
-            let done = progress.done.saturating_sub(flight.answered) as usize;
-            flight.tasks.get(done).filter(|_| progress.in_the_middle).copied()
-        });
+        let begun = self.begun();
         if let (Some(begun), processes::Error::Died { task, .. }) = (begun, &mut error) {
             *task = name(begun);
         }

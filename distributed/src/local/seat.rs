@@ -24,6 +24,9 @@ const STARTS: u32 = 3;
 /// times as long before the next. Memory or processes may be short for a moment.
 const PAUSE: Duration = Duration::from_millis(10);
 
+/// A worker that dies so soon, with nothing done or begun, was started in vain.
+const INFANCY: Duration = Duration::from_millis(100);
+
 /// The place of one worker.
 pub(super) struct Seat {
     /// The name of the life that is in it, or was.
@@ -31,6 +34,8 @@ pub(super) struct Seat {
     pub(super) life: Life,
     /// How many starts in a row were in vain.
     failures: u32,
+    /// When the process in it has greeted.
+    born: Instant,
     /// Tasks that this life has done.
     pub(super) done: u64,
     /// The task that a thread is at, if it has a deadline, and when that is.
@@ -56,7 +61,9 @@ pub(super) enum Life {
 impl Seat {
     pub(super) fn empty() -> Self {
         let worker = WorkerId(u64::MAX);
-        Self { worker, life: Life::Empty, failures: 0, done: 0, deadline: None, retires: false }
+        let born = Instant::now();
+        let (life, failures) = (Life::Empty, 0);
+        Self { worker, life, failures, born, done: 0, deadline: None, retires: false }
     }
 
     /// Puts a new life into the seat; whether it is there at once.
@@ -110,11 +117,27 @@ impl Seat {
 
     /// The process in it has greeted.
     pub(super) fn ready(&mut self) {
-        self.failures = 0;
+        self.born = Instant::now();
         self.life = match std::mem::replace(&mut self.life, Life::Empty) {
             Life::Starting(process) => Life::Process(process),
             other => other,
         };
+    }
+
+    /// Its worker has answered a task.
+    pub(super) fn answered(&mut self) {
+        self.done += 1;
+        self.failures = 0;
+    }
+
+    /// Whether the life that has just ended, with nothing begun, was so short
+    /// that its start was in vain.
+    pub(super) fn was_in_vain(&mut self) -> bool {
+        let in_vain = self.done == 0 && self.born.elapsed() < INFANCY;
+        if !in_vain {
+            self.failures = 0;
+        }
+        in_vain
     }
 
     /// Whether there is a worker that can be given tasks.

@@ -11,15 +11,20 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use processes::Answer;
+
 use super::inbox::{Inbox, Report};
-use crate::backend::Here;
+use crate::backend::{Here, Input};
 use crate::scheduler::{TaskId, WorkerId};
 
-/// A task, and its input in one piece.
+/// A task, and what its input is made of: it is put together when the task is
+/// begun, or all that lies with a worker would be in memory twice.
 pub(super) struct Work {
     pub(super) task: TaskId,
     pub(super) here: Here,
-    pub(super) input: Vec<u8>,
+    pub(super) input: Input,
+    /// The values for the input's holes, in order.
+    pub(super) values: Vec<Arc<Answer>>,
     /// How long it may run, if that is limited.
     pub(super) deadline: Option<Duration>,
 }
@@ -122,19 +127,47 @@ pub(super) fn name(worker: WorkerId) -> String {
     format!("worker-{}", worker.0)
 }
 
+impl Work {
+    fn run(&self) -> Answer {
+        if self.values.is_empty() {
+            return (self.here)(&self.input.bytes);
+        }
+        let mut values = self.values.iter();
+        let value = |_| values.next().expect("a value for each hole").bytes();
+        let whole = self.input.parts(value).collect::<Vec<_>>().concat();
+        (self.here)(&whole)
+    }
+}
+
+/// Closes the inbox if the thread unwinds, which would be a bug of ours: its
+/// tasks are answered then by the end of the cluster, and nobody waits for ever.
+struct Unwinding<'i>(&'i Inbox);
+
+impl Drop for Unwinding<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.close();
+        }
+    }
+}
+
 fn work(desk: &Desk, worker: WorkerId, inbox: &Inbox) {
+    let _guard = Unwinding(inbox);
     let mut state = desk.state();
     while !state.over {
-        let Some(Work { task, here, input, deadline }) = state.waiting.pop_front() else {
+        let Some(work) = state.waiting.pop_front() else {
             state = desk.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
             continue;
         };
         state.running = true;
         drop(state);
-        if let Some(limit) = deadline {
-            inbox.begun(worker, task, Instant::now() + limit);
+        let task = work.task;
+        // A limit beyond what the clock can say is none.
+        if let Some(limit) = work.deadline.and_then(|limit| Instant::now().checked_add(limit)) {
+            inbox.begun(worker, task, limit);
         }
-        let answer = here(&input);
+        let answer = work.run();
+        drop(work);
         inbox.report(Report { worker, task, answer });
         state = desk.state();
         state.running = false;

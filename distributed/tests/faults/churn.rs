@@ -120,3 +120,35 @@ fn fault_47_workers_retire() {
         until("the others are gone", || client.info().workers.len() == 1);
     });
 }
+
+#[test]
+fn fault_47_killed_while_they_retire() {
+    fault("churn::fault_47_killed_while_they_retire", || {
+        for round in 0..5 {
+            let client = strict(4);
+            let directory = tempfile::tempdir().expect("a directory");
+            let gate = directory.path().join("gate");
+            let held = client.map(&WAIT_FOR, vec![gate.clone(); 4]);
+            let behind = client.map(&INCREMENT, 0..100);
+            until("all are at work", || client.info().running == 4);
+            client.scale(1).expect("it can be scaled");
+            let what = "47 killed while they retire: all done, no attempt counts";
+            timed(what, || {
+                kill_retiring(&client, round);
+                fs::write(&gate, "").expect("a file");
+                assert_eq!(client.gather(held).expect("no attempt counts"), [0; 4]);
+                assert_eq!(client.gather(behind).expect("values"), (1..101).collect::<Vec<_>>());
+            });
+            until("one is left", || client.info().workers.len() == 1);
+        }
+    });
+}
+
+/// The first stays: who is too many is taken from the end.
+fn kill_retiring(client: &Client, round: usize) {
+    let retiring: Vec<u32> = pids(client).into_iter().skip(1).collect();
+    assert_eq!(retiring.len(), 3, "they are at work still");
+    // One after the other, or all at once.
+    let killed = retiring.iter().copied().skip(round % 3);
+    signal_all(killed, Signal::SIGKILL);
+}

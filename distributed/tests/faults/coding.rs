@@ -22,6 +22,27 @@ fn pid(client: &Client) -> u32 {
 }
 
 #[test]
+fn fault_11_argument_cannot_be_encoded() {
+    fault("coding::fault_11_argument_cannot_be_encoded", || {
+        for (name, client) in both(2) {
+            let good = client.submit(&TAKE, Fickle(7));
+            let bad = client.submit(&TAKE, Fickle(1));
+            let what = format!("11 {name}: `Encode` to its caller; cluster goes on");
+            match timed(&what, || call_error(bad.result())) {
+                CallError::Encode { side: Side::Input, why, .. } => {
+                    assert_eq!(why, "a one is not sent");
+                }
+                other => panic!("{other:?}"),
+            }
+            assert_eq!(good.result().expect("it is fine"), 7);
+            // What takes its result fails alike.
+            let dependant = client.submit(&GIVE, &bad);
+            assert!(matches!(call_error(dependant.result()), CallError::Encode { .. }));
+        }
+    });
+}
+
+#[test]
 fn fault_12_a_hundred_arguments_cannot_be_encoded() {
     fault("coding::fault_12_a_hundred_arguments_cannot_be_encoded", || {
         for (name, client) in both(2) {

@@ -61,6 +61,42 @@ fn fault_25_innocent_tasks_on_a_killed_worker() {
 }
 
 #[test]
+fn fault_25_killed_for_another_s_sake() {
+    fault("innocence::fault_25_killed_for_another_s_sake", || {
+        for round in 0..5 {
+            let client = strict(1);
+            let directory = tempfile::tempdir().expect("a directory");
+            let gate = directory.path().join("gate");
+            let held = client.submit(&WAIT_FOR, gate.clone());
+            // The first is done, and not answered, when the second runs.
+            let both = client.map(&SLEEP, [0, 200]);
+            fs::write(&gate, "").expect("a file");
+            held.result().expect("it ends");
+            std::thread::sleep(std::time::Duration::from_millis(10 * round));
+            client.cancel([&both[0]], true);
+            let second =
+                timed("25 beside one that is cancelled by kill: done", || both[1].result());
+            assert_eq!(second.expect("it is innocent"), 200);
+        }
+    });
+}
+
+#[test]
+fn fault_25_worker_dies_before_it_begins() {
+    let test = "innocence::fault_25_worker_dies_before_it_begins";
+    fault_with(test, &[(POOR, "")], || {
+        let client = Client::local().n_workers(1).allowed_failures(1).start().expect("a worker");
+        // It has no room for the message, and so aborts before it looks at it.
+        let large = client.submit(&SUM_BYTES, ByteBuf::from(vec![1; 250 << 20]));
+        let what = "25 worker dies of its message: `WorkerKilled` in the end; cluster goes on";
+        let (attempts, exit, stderr) = timed(what, || given_up(large.result()));
+        assert!(attempts >= 2, "{attempts}");
+        assert_eq!(exit, Exit::Killed(6), "{stderr}");
+        assert_eq!(client.submit(&INCREMENT, 1).result().expect("it works on"), 2);
+    });
+}
+
+#[test]
 fn fault_26_tried_again_as_often_as_it_may() {
     fault("innocence::fault_26_tried_again_as_often_as_it_may", || {
         for (name, client) in both(2) {
@@ -80,5 +116,67 @@ fn fault_26_tried_again_as_often_as_it_may() {
                 }
             }
         }
+    });
+}
+
+#[test]
+fn fault_33_dependency_failed() {
+    fault("innocence::fault_33_dependency_failed", || {
+        for (name, client) in both(2) {
+            let directory = tempfile::tempdir().expect("a directory");
+            let ran = directory.path().join("ran");
+            let failed = |outcome: Result<u64, Error>| match outcome {
+                Err(Error::Panicked { task: "panic", message, .. }) => {
+                    assert_eq!(message, "no 7 today", "{name}");
+                }
+                other => panic!("{name}: {other:?}"),
+            };
+            timed(&format!("33 {name}: dependants get the same error and do not run"), || {
+                let first = client.submit(&PANIC, 7);
+                let next = client.submit(&INCREMENT, &first);
+                let last = client.submit(&LOG, With((ran.clone(), &next)));
+                [&first, &next, &last].into_iter().for_each(|future| failed(future.result()));
+                // What comes late fails as well.
+                failed(client.submit(&ADD, With((&last, 1))).result());
+                // And what depends on one whose cause is forgotten.
+                drop((first, next));
+                failed(client.submit(&ADD, With((&last, 1))).result());
+            });
+            // Of a cause that nobody holds.
+            let gate = directory.path().join("gate");
+            let held = client.submit(&WAIT_FOR, gate.clone());
+            let (left, right) = (client.submit(&PANIC, 7), client.submit(&INCREMENT, &held));
+            let sum = client.submit(&ADD, With((&left, &right)));
+            let next = client.submit(&INCREMENT, &sum);
+            drop((left, right, sum));
+            fs::write(&gate, "").expect("a file");
+            failed(next.result());
+            failed(client.submit(&INCREMENT, &next).result());
+            let nobody_s = delayed(&INCREMENT, &delayed(&PANIC, 7));
+            failed(nobody_s.compute(&client));
+            assert!(!ran.exists(), "{name}");
+        }
+    });
+}
+
+#[test]
+fn fault_33_dependency_killed_or_late() {
+    fault("innocence::fault_33_dependency_killed_or_late", || {
+        let client = strict(2);
+        let killed = delayed(&ABORT, ());
+        let next = delayed(&PID, &killed);
+        let what = "33 of a cause that was given up: `WorkerKilled` of the cause";
+        let outcome = timed(what, || next.compute(&client));
+        assert!(matches!(outcome, Err(Error::WorkerKilled { task: "abort", attempts: 1, .. })));
+
+        let limit = std::time::Duration::from_millis(50);
+        let late = client.with().deadline(limit).submit(&SLEEP, 60_000);
+        let next = client.submit(&INCREMENT, &late);
+        drop(late);
+        match timed("33 of a cause that was late: `Timeout` of the cause", || next.result()) {
+            Err(Error::Timeout { task: "sleep", limit: its }) => assert_eq!(its, limit),
+            other => panic!("{other:?}"),
+        }
+        until("its worker is replaced", || client.info().workers.len() == 2);
     });
 }

@@ -1,5 +1,4 @@
-//! Tasks and workers that take too long or too much, and waits that end: 36 to
-//! 38, and 51.
+//! Tasks and workers that take too long, and waits that end: 36 to 38.
 
 use std::time::Duration;
 
@@ -9,7 +8,7 @@ use processes::Error as CallError;
 
 use crate::deaths::pid_in;
 use crate::harness::{both, cluster, fault, pids, runs, signal, timed, until};
-use crate::tasks::{DIE_ONCE, HOG, INCREMENT, SLEEP, WAIT, WAIT_ONCE};
+use crate::tasks::{DIE_ONCE, INCREMENT, SLEEP, WAIT, WAIT_ONCE};
 
 const LIFE: Duration = Duration::from_millis(400);
 

@@ -114,8 +114,10 @@ impl Worker {
     /// # Panics
     /// As [`progress`](Self::progress).
     pub fn unclaimed(&self, request: usize) -> Range<u32> {
-        let Flight { number, items, .. } = self.flights[request];
-        self.control.slot(number).unclaimed(items)
+        let Flight { number, items, answered } = self.flights[request];
+        let left = self.control.slot(number).unclaimed(items);
+        // It is the worker's page as well: what is answered was claimed.
+        left.start.max(answered)..left.end.max(answered)
     }
 
     /// Takes items back that the worker has not claimed: those from the one
@@ -128,7 +130,12 @@ impl Worker {
         request: usize,
         which: impl Fn(Range<u32>) -> Option<u32>,
     ) -> Option<Range<u32>> {
-        let Flight { number, items, .. } = self.flights[request];
+        let Flight { number, items, answered } = self.flights[request];
+        // It is the worker's page as well: what is answered is not taken back.
+        let which = |left: Range<u32>| {
+            let left = left.start.max(answered)..left.end;
+            if left.is_empty() { None } else { Some(which(left)?.max(answered)) }
+        };
         let taken = self.control.slot(number).take_back(items, which)?;
         self.flights[request].items = taken.start;
         Some(taken)
@@ -187,11 +194,12 @@ impl Worker {
             return broken("its replies do not answer the request");
         }
         if last {
-            self.flights.pop_front();
-            self.frames[(number % SLOTS) as usize].rest();
+            // Before the request goes: who buries the worker asks how far it was.
             let Some(written) = self.written.0.checked_sub(1) else {
                 return broken("it answers what it has not been asked");
             };
+            self.flights.pop_front();
+            self.frames[(number % SLOTS) as usize].rest();
             self.written.0 = written;
         }
         Ok(Some(Replies { items, last }))
