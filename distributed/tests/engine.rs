@@ -101,16 +101,22 @@ fn what_is_cancelled_by_kill_before_it_begins_kills_nobody() {
     claim();
     let client = Client::local().n_workers(1).allowed_failures(0).start().expect("a worker");
     let directory = directory();
-    let [gate, begun] = ["gate", "begun"].map(|name| directory.path().join(name));
+    let [before, gate, begun] = ["before", "gate", "begun"].map(|n| directory.path().join(n));
+    // Two requests are under way, so that all the others go in one, of which
+    // the worker claims several at a time.
+    let (one, two) = (client.submit(&WAIT_FOR, text(&before)), client.submit(&INCREMENT, 1));
+    eventually("it runs", || client.info().running == 1);
     let first = client.submit(&TOUCH, (0, text(&begun)));
     let held = client.submit(&WAIT_FOR, text(&gate));
-    // So many that the worker claims several at a time.
     let behind = client.map(&INCREMENT, 0..200);
+    let _ = client.info();
+    std::fs::write(&before, "").expect("a file");
     eventually("they are begun", || begun.exists());
     client.cancel(&behind, true);
     std::fs::write(&gate, "").expect("a file");
     assert_eq!(within(|| held.result()).expect("it is innocent"), 0);
     assert_eq!(within(|| first.result()).expect("it was done before"), 0);
+    drop((one, two));
     assert_eq!(within(|| client.submit(&INCREMENT, 1).result()).expect("a value"), 2);
 }
 
