@@ -9,7 +9,7 @@ use nix::sys::signal::Signal;
 use crate::harness::{fault, pids, print, signal, signal_all, strict, timed, until};
 use crate::tasks::{ADD, DIE_ONCE, INCREMENT, SLEEP, WAIT_FOR};
 
-/// A stream of numbers that looks random and is the same each time (SplitMix64).
+/// A stream of numbers that looks random and is the same each time (`SplitMix64`).
 pub(crate) struct Numbers(pub(crate) u64);
 
 impl Numbers {
