@@ -151,6 +151,8 @@ fn fault_33_dependency_failed() {
             let next = client.submit(&INCREMENT, &sum);
             drop((left, right, sum));
             fs::write(&gate, "").expect("a file");
+            // The directory goes before the client, which waits for its threads.
+            held.result().expect("the gate is open");
             failed(next.result());
             failed(client.submit(&INCREMENT, &next).result());
             let nobody_s = delayed(&INCREMENT, &delayed(&PANIC, 7));
