@@ -49,7 +49,7 @@
 //! | `argument.rs`, `delayed.rs`, `graph.rs` | futures as arguments, and graphs described first: typed above, bytes with holes below |
 //! | `backend.rs`, `slot.rs` | the seam: calls in bytes, and where a result arrives |
 //! | [`scheduler`] | who does what: a pure state machine, no threads and no clock |
-//! | `local.rs`, `local/` | this machine's cluster: an engine that carries the scheduler's actions out |
+//! | `local.rs`, `local/engine.rs`, `local/engine/` | this machine's cluster: an engine that carries the scheduler's actions out |
 //! | `local/{process,thread}.rs`, `local/seat.rs` | a worker of each kind; who comes after one that died |
 //! | [`simulation`] | the same scheduler on workers, a network and durations that are made up |
 //! | [`timeline`] | which worker ran what when, as a Chrome trace and as a picture |

@@ -1,0 +1,227 @@
+//! Who sits where: workers that come, are looked at, die and go.
+
+use std::time::Instant;
+
+use processes::Gone;
+
+use super::super::entry::{Entry, Trouble};
+use super::super::process::Wrong;
+use super::super::seat::{Life, Seat};
+use super::{DEPTH, Engine};
+use crate::Error;
+use crate::ids::TaskMap;
+use crate::scheduler::{Event, TaskId, WorkerId};
+
+impl Engine {
+    /// Brings the number of workers to this. A cluster that all workers have
+    /// deserted stays so: its futures have been told.
+    pub(super) fn scale(&mut self, workers: usize) {
+        if self.deserted.is_some() {
+            return;
+        }
+        // Those that were given up do not count, and may be tried again.
+        self.seats.retain(|seat| !matches!(seat.life, Life::Empty));
+        let staying = self.seats.iter().filter(|seat| !seat.retires).count();
+        for _ in staying..workers {
+            self.seats.push(Seat::empty());
+            self.fill(self.seats.len() - 1);
+        }
+        let mut surplus = staying.saturating_sub(workers);
+        for at in (0..self.seats.len()).rev() {
+            if surplus == 0 {
+                break;
+            }
+            let seat = &mut self.seats[at];
+            if seat.retires {
+                continue;
+            }
+            surplus -= 1;
+            seat.retires = true;
+            if seat.is_there() {
+                let worker = seat.worker;
+                self.tell(Event::WorkerRetiring { worker });
+            } else {
+                seat.life = Life::Empty;
+            }
+        }
+        self.clear_away();
+    }
+
+    /// Takes away the seats of those that have retired, and looks whether
+    /// anybody is left. Not while seats are being counted through.
+    pub(super) fn clear_away(&mut self) {
+        self.seats.retain(|seat| !(seat.retires && matches!(seat.life, Life::Empty)));
+        if self.deserted.is_some() || self.seats.iter().any(|s| !matches!(s.life, Life::Empty)) {
+            return;
+        }
+        // Without an error none was given up, and some are about to come.
+        let Some(error) = self.vain.take() else { return };
+        let error = Error::Deserted { source: Box::new(error) };
+        for entry in self.entries.values_mut() {
+            if let Some(slot) = &entry.slot {
+                slot.settle(Err(error.clone()));
+            }
+        }
+        self.entries = TaskMap::default();
+        self.deserted = Some(error);
+    }
+
+    /// Puts a new life into a seat.
+    pub(super) fn fill(&mut self, at: usize) {
+        let worker = WorkerId(self.next_worker);
+        self.next_worker += 1;
+        match self.seats[at].start(worker, &self.cluster, &self.inbox) {
+            Ok(true) => self.joined(at),
+            Ok(false) => {}
+            Err(e) => self.given_up(e),
+        }
+    }
+
+    pub(super) fn joined(&mut self, at: usize) {
+        let worker = self.seats[at].worker;
+        self.tell(Event::WorkerJoined { worker, depth: DEPTH });
+        if self.seats.iter().filter(|seat| seat.is_there()).count() >= self.cluster.n_workers
+            && let Some(started) = self.started.take()
+        {
+            let _ = started.send(Ok(()));
+        }
+    }
+
+    /// A seat is empty for good.
+    pub(super) fn given_up(&mut self, error: Error) {
+        if let Some(started) = self.started.take() {
+            // The client is not there yet, and will close the inbox.
+            let _ = started.send(Err(error));
+            return;
+        }
+        self.vain = Some(error);
+    }
+
+    /// Looks at every worker; whether one had anything to say.
+    pub(super) fn look(&mut self) -> bool {
+        let mut something = false;
+        for at in 0..self.seats.len() {
+            let seat = &mut self.seats[at];
+            match &mut seat.life {
+                Life::Starting(process) => match process.is_ready() {
+                    Ok(false) => {}
+                    Ok(true) => {
+                        something = true;
+                        seat.ready();
+                        self.joined(at);
+                    }
+                    Err(e) => {
+                        something = true;
+                        if let Err(e) = seat.failed(Error::Start(e)) {
+                            self.given_up(e);
+                        }
+                    }
+                },
+                Life::Process(_) => something |= self.look_at_process(at),
+                Life::Pause(until) => {
+                    if Instant::now() >= *until {
+                        something = true;
+                        self.fill(at);
+                    }
+                }
+                Life::Thread(..) => {
+                    let late = seat.deadline.take_if(|(_, limit)| Instant::now() >= *limit);
+                    if let Some((task, _)) = late {
+                        something = true;
+                        self.expired(task);
+                    }
+                }
+                Life::Echo(_) | Life::Empty => {}
+            }
+        }
+        self.clear_away();
+        something
+    }
+
+    pub(super) fn look_at_process(&mut self, at: usize) -> bool {
+        let Self { seats, answers, cluster, .. } = self;
+        let Seat { life: Life::Process(process), worker, .. } = &mut seats[at] else {
+            return false;
+        };
+        let worker = *worker;
+        let mut answers = std::mem::take(answers);
+        let read = process.read(&mut answers);
+        // An answer, or no more than the end of a request: then there is room.
+        let came = matches!(read, Ok(true));
+        let wrong = match read {
+            Err(gone) => Some(Wrong::Gone(gone)),
+            Ok(true) => None,
+            Ok(false) => process.watch(cluster.time_to_live),
+        };
+        let something = came || wrong.is_some();
+        for (task, answer) in answers.drain(..) {
+            self.answered(worker, task, answer);
+        }
+        self.answers = answers;
+        match wrong {
+            None => {}
+            Some(Wrong::Gone(gone)) => self.lost(at, gone, false),
+            Some(Wrong::Expired(task)) => self.expired(task),
+            Some(Wrong::Futile) => self.kill(at),
+        }
+        something
+    }
+
+    /// A task is over its deadline, which is news only if it is still wanted.
+    pub(super) fn expired(&mut self, task: TaskId) {
+        if let Some(entry) = self.entries.get_mut(task)
+            && entry.is_pending()
+            && let Some(limit) = entry.work.as_ref().and_then(|work| work.options.deadline)
+        {
+            // For those that depend on it.
+            let late = Error::Timeout { task: entry.task(), limit };
+            entry.error = Some(Box::new(Trouble::Failed(late)));
+        }
+        self.tell(Event::Expired { task });
+    }
+
+    /// Ends a worker for a task that is over.
+    pub(super) fn kill(&mut self, at: usize) {
+        if let Life::Process(process) = &mut self.seats[at].life {
+            process.kill();
+            self.lost(at, Gone::Closed, true);
+        }
+    }
+
+    /// A worker process is gone. If we have killed it, that is for a task that
+    /// is over already, and held against none.
+    pub(super) fn lost(&mut self, at: usize, gone: Gone, by_us: bool) {
+        let Self { seats, answers, entries, .. } = self;
+        let seat = &mut seats[at];
+        let Life::Process(process) = &mut seat.life else { return };
+        let (worker, retires) = (seat.worker, seat.retires);
+        let mut answers = std::mem::take(answers);
+        let name = |task| entries.get(task).map_or("unknown", Entry::task);
+        let (error, begun) = process.bury(gone, name, &mut answers);
+        let begun = begun.filter(|_| !by_us);
+        // The dead one is buried before another is born.
+        seat.life = Life::Empty;
+        for (task, answer) in answers.drain(..) {
+            self.answered(worker, task, answer);
+        }
+        self.answers = answers;
+        if let Some(entry) = begun.and_then(|begun| self.entries.get_mut(begun))
+            && entry.end().is_none()
+        {
+            entry.error = Some(Box::new(Trouble::Died(error.clone())));
+        }
+        self.tell(Event::WorkerLost { worker, begun: begun.into_iter().collect() });
+        if retires {
+            // The empty seat is taken away later, for others are looked at now.
+            return;
+        }
+        let seat = &mut self.seats[at];
+        if !by_us && begun.is_none() && seat.was_in_vain() {
+            if let Err(e) = seat.failed(Error::Start(error)) {
+                self.given_up(e);
+            }
+        } else {
+            self.fill(at);
+        }
+    }
+}
