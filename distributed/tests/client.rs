@@ -4,34 +4,17 @@
 
 mod common;
 
-use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use common::{
     ADD, DEADLINE, INCREMENT, LOG, PANIC_ON_ODD, SLEEP, SUM, SUM_BYTES, TOUCH, WAIT_FOR, claim,
-    clients, within,
+    clients, directory, eventually, text, within,
 };
 use distributed::{Client, Delayed, Error, Future, Place, With, as_completed, delayed, wait};
 
 #[test]
 fn worker_entry() {
     claim();
-}
-
-fn text(path: &Path) -> String {
-    path.to_str().expect("a path in UTF-8").to_owned()
-}
-
-fn directory() -> tempfile::TempDir {
-    tempfile::tempdir().expect("a directory for temporary files")
-}
-
-fn eventually(what: &str, holds: impl Fn() -> bool) {
-    let started = Instant::now();
-    while !holds() {
-        assert!(started.elapsed() < DEADLINE, "not in {DEADLINE:?}: {what}");
-        std::thread::sleep(Duration::from_millis(1));
-    }
 }
 
 #[test]

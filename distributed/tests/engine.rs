@@ -4,12 +4,11 @@
 
 mod common;
 
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 use common::{
     ADD, DEADLINE, INCREMENT, PANIC_ON_ODD, REFUSES, Refuses, SLEEP, SUM_BYTES, TOUCH, WAIT_FOR,
-    claim, clients, within,
+    claim, clients, directory, eventually, text, within,
 };
 use distributed::{Client, Error, Place, With, delayed};
 use nix::sys::signal::{Signal, kill};
@@ -18,22 +17,6 @@ use nix::unistd::Pid;
 #[test]
 fn worker_entry() {
     claim();
-}
-
-fn text(path: &Path) -> String {
-    path.to_str().expect("a path in UTF-8").to_owned()
-}
-
-fn directory() -> tempfile::TempDir {
-    tempfile::tempdir().expect("a directory for temporary files")
-}
-
-fn eventually(what: &str, holds: impl Fn() -> bool) {
-    let started = Instant::now();
-    while !holds() {
-        assert!(started.elapsed() < DEADLINE, "not in {DEADLINE:?}: {what}");
-        std::thread::sleep(Duration::from_millis(1));
-    }
 }
 
 fn processes(n_workers: usize) -> Client {

@@ -4,9 +4,10 @@
 
 use std::fs::OpenOptions;
 use std::io::Write;
+use std::path::Path;
 use std::sync::Barrier;
 use std::sync::mpsc::{RecvTimeoutError, channel};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use distributed::{Client, Placement};
 use processes::{Registry, Task};
@@ -130,4 +131,22 @@ pub(crate) fn within<R: Send>(work: impl FnOnce() -> R + Send) -> R {
         }
         worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
     })
+}
+
+/// A path as a task's input.
+pub(crate) fn text(path: &Path) -> String {
+    path.to_str().expect("a path in UTF-8").to_owned()
+}
+
+pub(crate) fn directory() -> tempfile::TempDir {
+    tempfile::tempdir().expect("a directory for temporary files")
+}
+
+/// Waits for something that another thread or process brings about.
+pub(crate) fn eventually(what: &str, holds: impl Fn() -> bool) {
+    let started = Instant::now();
+    while !holds() {
+        assert!(started.elapsed() < DEADLINE, "not in {DEADLINE:?}: {what}");
+        std::thread::sleep(Duration::from_millis(1));
+    }
 }
