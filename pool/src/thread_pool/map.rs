@@ -192,7 +192,7 @@ where
             done += filled;
             if filled == 0 || done == self.items.len() {
                 if then - start > WORTH_RENT {
-                    self.crew.rent.pay(start, LOOK);
+                    self.crew.rent.pay(start, Instant::now(), LOOK);
                 }
                 return None;
             }

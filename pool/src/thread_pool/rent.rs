@@ -34,15 +34,51 @@ impl Rent {
         continued.map_or(Duration::ZERO, |series| series.spent)
     }
 
-    /// A map that began then has just ended, alone.
-    pub(crate) fn pay(&self, began: Instant, gap: Duration) {
-        let before = self.spent(began, gap);
-        let ended = Instant::now();
-        *lock(&self.0) = Some(Series { spent: before + (ended - began), ended });
+    /// A map was worked at alone from begin to end.
+    pub(crate) fn pay(&self, began: Instant, ended: Instant, gap: Duration) {
+        let spent = self.spent(began, gap) + ended.saturating_duration_since(began);
+        *lock(&self.0) = Some(Series { spent, ended });
     }
 
     /// Somebody was woken: a new series begins.
     pub(crate) fn settle(&self) {
         *lock(&self.0) = None;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GAP: Duration = Duration::from_micros(50);
+
+    #[test]
+    fn only_what_follows_closely_counts_until_it_is_settled() {
+        let rent = Rent::new();
+        let start = Instant::now();
+        let at = |micros| start + Duration::from_micros(micros);
+        let spent = |began| rent.spent(at(began), GAP).as_micros();
+        assert_eq!(spent(0), 0, "nothing was paid yet");
+        rent.pay(at(0), at(30), GAP);
+        assert_eq!(spent(40), 30);
+        assert_eq!(spent(80), 0, "too late");
+        rent.pay(at(40), at(70), GAP);
+        assert_eq!(spent(75), 60);
+        rent.pay(at(200), at(225), GAP);
+        assert_eq!(spent(230), 25, "a new series");
+        rent.settle();
+        assert_eq!(spent(230), 0);
+    }
+
+    #[test]
+    fn callers_that_overlap_do_not_confuse_it() {
+        let rent = Rent::new();
+        let start = Instant::now();
+        let at = |micros| start + Duration::from_micros(micros);
+        rent.pay(at(0), at(100), GAP);
+        // Another thread's map, which began before that one had ended.
+        assert_eq!(rent.spent(at(20), GAP).as_micros(), 100);
+        rent.pay(at(20), at(60), GAP);
+        assert_eq!(rent.spent(at(70), GAP).as_micros(), 140);
     }
 }
