@@ -110,7 +110,7 @@ impl Engine {
     }
 
     fn read_letters(&mut self, letters: &mut Letters) -> bool {
-        let something = !letters.commands.is_empty() || !letters.reports.is_empty();
+        let mut something = !letters.commands.is_empty() || !letters.reports.is_empty();
         for command in letters.commands.drain(..) {
             match command {
                 Command::Submit(calls) => self.submit(calls),
@@ -125,6 +125,10 @@ impl Engine {
                 // Who asks is told, or does not want to know any more.
                 Command::Info(tell) => _ = tell.send(self.info()),
             }
+        }
+        for (worker, outcome) in letters.prepared.drain(..) {
+            something = true;
+            self.prepared(worker, outcome);
         }
         // Before the reports, which may be of the same tasks.
         for (worker, task, deadline) in letters.begun.drain(..) {
@@ -261,7 +265,7 @@ impl Drop for Engine {
                     process.kill();
                 }
                 Life::Process(process) | Life::Starting(process) => process.dismiss(),
-                Life::Thread(thread, _) => thread.dismiss(),
+                Life::Thread(thread, _) | Life::Preparing(thread) => thread.dismiss(),
                 Life::Echo(_) | Life::Pause(_) | Life::Empty => {}
             }
         }

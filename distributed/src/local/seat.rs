@@ -55,8 +55,10 @@ pub(super) struct Seat {
 
 /// Who sits there.
 pub(super) enum Life {
-    /// A process that has yet to greet.
+    /// A process that has yet to greet, or is at its initializer.
     Starting(ProcessWorker),
+    /// A thread that is at its initializer.
+    Preparing(ThreadWorker),
     Process(ProcessWorker),
     /// With what it will be handed next.
     Thread(ThreadWorker, Vec<Work>),
@@ -96,15 +98,18 @@ impl Seat {
                     .map(|worker| Life::Starting(ProcessWorker::new(worker)))
                     .map_err(Error::Start)
             }
-            Kind::Threads => ThreadWorker::start(worker, inbox)
-                .map(|thread| Life::Thread(thread, Vec::new()))
+            Kind::Threads => ThreadWorker::start(worker, inbox, cluster.initializer.as_ref())
+                .map(|thread| match cluster.initializer {
+                    Some(_) => Life::Preparing(thread),
+                    None => Life::Thread(thread, Vec::new()),
+                })
                 .map_err(|e| Error::Thread(Arc::new(e))),
             Kind::Echo => Ok(Life::Echo(VecDeque::new())),
         };
         match life {
             Ok(life) => {
                 self.life = life;
-                Ok(!matches!(self.life, Life::Starting(_)))
+                Ok(self.is_there())
             }
             Err(e) => self.failed(e).map(|()| false),
         }
@@ -124,6 +129,16 @@ impl Seat {
         Ok(())
     }
 
+    /// Nobody, for good. What is in the middle of something is killed.
+    pub(super) fn end(&mut self) {
+        if let Life::Process(process) | Life::Starting(process) = &mut self.life
+            && process.is_busy()
+        {
+            process.kill();
+        }
+        self.life = Life::Empty;
+    }
+
     /// Forgets the starts that were in vain.
     pub(super) fn forgive(&mut self) {
         self.failures = 0;
@@ -136,12 +151,13 @@ impl Seat {
         self.life = Life::Pause(Instant::now() + pause);
     }
 
-    /// The process in it has greeted.
+    /// The worker in it is ready.
     pub(super) fn ready(&mut self) {
         self.failures = 0;
         self.born = Instant::now();
         self.life = match std::mem::replace(&mut self.life, Life::Empty) {
             Life::Starting(process) => Life::Process(process),
+            Life::Preparing(thread) => Life::Thread(thread, Vec::new()),
             other => other,
         };
     }
@@ -185,7 +201,7 @@ impl Seat {
         match &self.life {
             Life::Process(process) => Some(Place::Process { pid: process.pid() }),
             Life::Thread(..) | Life::Echo(_) => Some(Place::Thread { name: name(self.worker) }),
-            Life::Starting(_) | Life::Pause(_) | Life::Empty => None,
+            Life::Starting(_) | Life::Preparing(_) | Life::Pause(_) | Life::Empty => None,
         }
     }
 

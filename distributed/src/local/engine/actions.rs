@@ -77,7 +77,7 @@ impl Engine {
                 let deadline = work.options.deadline;
                 outgoing.push(Work { task, here: Arc::clone(here), input, values, deadline });
             }
-            Life::Starting(_) | Life::Pause(_) | Life::Empty => {}
+            Life::Starting(_) | Life::Preparing(_) | Life::Pause(_) | Life::Empty => {}
         }
     }
 

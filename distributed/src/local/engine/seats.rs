@@ -5,7 +5,7 @@ use std::time::Instant;
 use processes::Gone;
 
 use super::super::entry::{Entry, Trouble};
-use super::super::process::{At, Wrong};
+use super::super::process::{At, Unready, Wrong};
 use super::super::seat::{Life, Seat};
 use super::{DEPTH, Engine};
 use crate::Error;
@@ -38,8 +38,9 @@ impl Engine {
             if seat.is_there() {
                 let worker = seat.worker;
                 self.tell(Event::WorkerRetiring { worker });
-            } else {
-                seat.life = Life::Empty;
+            } else if !matches!(seat.life, Life::Preparing(_)) {
+                // A thread cannot be ended, and is not waited for here.
+                seat.end();
             }
         }
     }
@@ -91,6 +92,34 @@ impl Engine {
         }
     }
 
+    /// A thread has come to the end of its initializer.
+    pub(super) fn prepared(&mut self, worker: WorkerId, outcome: Result<(), Error>) {
+        let Some(at) = self.seats.iter().position(|seat| seat.worker == worker) else { return };
+        let seat = &mut self.seats[at];
+        match outcome {
+            _ if seat.retires => seat.end(),
+            Ok(()) => {
+                seat.ready();
+                self.joined(at);
+            }
+            Err(e) => self.unready(at, Unready::Failed(e)),
+        }
+    }
+
+    fn unready(&mut self, at: usize, unready: Unready) {
+        let seat = &mut self.seats[at];
+        let outcome = match unready {
+            Unready::Died(error) => seat.failed(error),
+            Unready::Failed(error) => {
+                seat.end();
+                Err(error)
+            }
+        };
+        if let Err(e) = outcome {
+            self.given_up(e);
+        }
+    }
+
     /// A seat is empty for good.
     pub(super) fn given_up(&mut self, error: Error) {
         if let Some(started) = self.started.take() {
@@ -107,18 +136,16 @@ impl Engine {
         for at in 0..self.seats.len() {
             let seat = &mut self.seats[at];
             match &mut seat.life {
-                Life::Starting(process) => match process.is_ready() {
+                Life::Starting(process) => match process.is_ready(&self.cluster) {
                     Ok(false) => {}
                     Ok(true) => {
                         something = true;
                         seat.ready();
                         self.joined(at);
                     }
-                    Err(e) => {
+                    Err(unready) => {
                         something = true;
-                        if let Err(e) = seat.failed(Error::Start(e)) {
-                            self.given_up(e);
-                        }
+                        self.unready(at, unready);
                     }
                 },
                 Life::Process(_) => something |= self.look_at_process(at),
@@ -135,7 +162,7 @@ impl Engine {
                         self.expired(task);
                     }
                 }
-                Life::Echo(_) | Life::Empty => {}
+                Life::Preparing(_) | Life::Echo(_) | Life::Empty => {}
             }
         }
         something
@@ -154,7 +181,7 @@ impl Engine {
         let wrong = match read {
             Err(gone) => Some(Wrong::Gone(gone)),
             Ok(true) => None,
-            Ok(false) => process.watch(cluster.time_to_live),
+            Ok(false) => process.watch(cluster),
         };
         let something = came || wrong.is_some();
         for (task, answer) in answers.drain(..) {
