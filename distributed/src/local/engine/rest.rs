@@ -7,6 +7,7 @@ use std::time::Instant;
 use nix::poll::{PollFd, PollFlags, ppoll};
 use nix::sys::time::TimeSpec;
 
+use super::super::LocalCluster;
 use super::super::inbox::Doze;
 use super::super::seat::Life;
 use super::{Engine, LINGER, NAP};
@@ -29,7 +30,9 @@ impl Engine {
                     events.set(PollFlags::POLLOUT, process.has_unwritten());
                     ends.push_back(PollFd::new(process.as_fd(), events));
                     let starting = matches!(seat.life, Life::Starting(_));
-                    if process.is_busy() || starting || self.cluster.time_to_live.is_some() {
+                    let LocalCluster { time_to_live, memory_limit, .. } = &self.cluster;
+                    let limited = time_to_live.is_some() || memory_limit.is_some();
+                    if process.is_busy() || starting || limited {
                         no_later(process.next_watch(self.cluster.time_to_live));
                     }
                 }
@@ -39,7 +42,7 @@ impl Engine {
                         no_later(limit);
                     }
                 }
-                Life::Echo(_) | Life::Empty => {}
+                Life::Preparing(_) | Life::Echo(_) | Life::Empty => {}
             }
         }
         loop {
