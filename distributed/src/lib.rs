@@ -51,6 +51,7 @@
 //! | [`scheduler`] | who does what: a pure state machine, no threads and no clock |
 //! | `local.rs`, `local/engine.rs`, `local/engine/` | this machine's cluster: an engine that carries the scheduler's actions out |
 //! | `local/{process,thread}.rs`, `local/seat.rs` | a worker of each kind; who comes after one that died |
+//! | `dask/abi.rs` | [`export_tasks!`]: the tasks as a library for programs that are not Rust |
 //! | [`simulation`] | the same scheduler on workers, a network and durations that are made up |
 //! | [`timeline`] | which worker ran what when, as a Chrome trace and as a picture |
 //! | `placement.rs` | [`Placement`] and [`Policy`]: what a user can choose of that |
@@ -94,6 +95,7 @@
 mod argument;
 mod backend;
 mod client;
+mod dask;
 mod delayed;
 mod error;
 mod future;
@@ -112,6 +114,8 @@ pub mod timeline;
 
 pub use argument::{Argument, With};
 pub use client::{Client, Submit};
+#[doc(hidden)]
+pub use dask::abi;
 pub use delayed::{Delayed, delayed};
 pub use error::Error;
 pub use future::{AsCompleted, Future, as_completed, wait};

@@ -201,7 +201,7 @@ mod tests {
             each: false,
             send: &mut send,
         };
-        registry.answer("bytes", &mut batch).expect("it is sent");
+        registry.answer_batch("bytes", &mut batch).expect("it is sent");
         frames
     }
 

@@ -16,7 +16,7 @@ use crate::codec::{self, Encoder};
 use crate::error::{Error, Side};
 use crate::panics;
 use crate::reply::{self, Failure};
-use crate::task::Task;
+use crate::task::{Registry, Task};
 
 /// In the place of a task's name: every item of the request names its own.
 pub(crate) const MIXED: &str = "";
@@ -31,6 +31,12 @@ pub struct Answer {
 impl Answer {
     pub(crate) fn new(failed: bool, bytes: &[u8]) -> Self {
         Self { failed, bytes: bytes.to_vec() }
+    }
+
+    /// What another process answered: an output, or a failure as
+    /// [`bytes`](Self::bytes) gave it there.
+    pub fn received(failed: bool, bytes: Vec<u8>) -> Self {
+        Self { failed, bytes }
     }
 
     /// An output that was encoded here.
@@ -140,6 +146,40 @@ impl<In: DeserializeOwned, Out: Serialize> Task<In, Out> {
                 Answer { failed: true, bytes }
             }
         }
+    }
+}
+
+impl Registry {
+    /// Runs a task here, by its name, as a worker would: from bytes to bytes, and
+    /// a panic is an answer. So is a name that the registry does not have.
+    ///
+    /// ```
+    /// use processes::{Registry, Task};
+    /// const DOUBLE: Task<u8, u8> = Task::new("double", |x| x * 2);
+    /// let registry = Registry::new().with(&DOUBLE);
+    /// assert_eq!(registry.answer("double", &[21]).decode::<u8>("double")?, 42);
+    /// assert!(registry.answer("triple", &[21]).is_failure());
+    /// # Ok::<(), processes::Error>(())
+    /// ```
+    pub fn answer(&self, task: &str, input: &[u8]) -> Answer {
+        let mut encoder = Encoder::default();
+        let answered = panics::catch(|| match self.one(task) {
+            Some(one) => one.answer(input, &mut encoder),
+            None => Err(self.unknown()),
+        });
+        let failure = match answered {
+            Ok(Ok(())) => {
+                let end = encoder.end();
+                let mut bytes = encoder.into_room();
+                bytes.truncate(end);
+                return Answer { failed: false, bytes };
+            }
+            Ok(Err(failure)) => failure,
+            Err(panic) => Box::new(panic.into()),
+        };
+        let mut bytes = Vec::new();
+        codec::encode(&failure, &mut bytes).expect("strings and numbers always encode");
+        Answer { failed: true, bytes }
     }
 }
 

@@ -64,7 +64,7 @@
 //! | [`worker_entry`], [`test_worker_entry`] | where a worker begins, and the guard against a fork bomb |
 //! | [`Worker`] | the parent's handle: call, batch, kill, drop |
 //! | [`Killer`] | ends a worker from another thread, in the middle of a call |
-//! | [`message_of`] | what a caught panic said |
+//! | [`message_of`], [`record_locations`] | what a caught panic said, and where it was |
 //! | [`Error`] | what can go wrong between them, and which of them is at fault |
 //! | [`Request`], [`Replies`] | the same without waiting, for who looks after several workers |
 //! | [`Answer`], [`encode`], [`Worker::mixed_request`] | calls of any tasks as bytes, for a scheduler that knows no types |
@@ -129,7 +129,7 @@ mod worker;
 pub use call::{Answer, encode, encode_count};
 pub use entry::{WORKER_NAME, test_worker_entry, worker_entry};
 pub use error::{Error, Side};
-pub use panics::message_of;
+pub use panics::{message_of, record_locations};
 pub use squares::{squares, write_squares};
 pub use status::Exit;
 pub use task::{Registry, Task};

@@ -58,12 +58,13 @@ thread_local! {
     static CAUGHT: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Replaces the process's panic hook by one that keeps the location of panics
-/// that [`catch`] catches, and leaves the others to the hook that was there.
+/// Replaces the process's panic hook by one that keeps the place of a task's
+/// panic for its answer and prints nothing of it, and leaves other panics to the
+/// hook that was there.
 ///
 /// A process that serves tasks does this once; a user's program keeps its own
-/// hook, so there panics are caught without a location.
-pub(crate) fn record_locations() {
+/// hook, so there panics are caught without a place.
+pub fn record_locations() {
     let before = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |info| {
         if CAUGHT.get() {

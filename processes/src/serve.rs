@@ -81,7 +81,7 @@ fn converse(registry: &Registry) -> io::Result<()> {
         };
         let replies = &mut frame;
         let mut batch = Batch { inputs, slot, replies, limit: LIMIT, each, send: &mut send };
-        registry.answer(task, &mut batch)?;
+        registry.answer_batch(task, &mut batch)?;
         frame.rest();
     }
     Ok(())

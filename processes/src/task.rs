@@ -5,8 +5,9 @@
 //! the same program, so it has the same function. Whatever the task needs goes
 //! along as its input.
 
+use std::any::type_name;
 use std::collections::BTreeMap;
-use std::rc::Rc;
+use std::sync::Arc;
 use std::{fmt, io};
 
 use serde::Serialize;
@@ -42,9 +43,36 @@ impl<In, Out> Task<In, Out> {
         self.name
     }
 
+    /// What it takes and gives, by the names of the types without their paths:
+    /// two programs that share a task by a module know its types by different
+    /// paths.
+    ///
+    /// ```
+    /// use processes::Task;
+    /// const LINES: Task<String, Vec<String>> = Task::new("lines", |_| Vec::new());
+    /// assert_eq!(LINES.signature(), "String -> Vec<String>");
+    /// ```
+    pub fn signature(&self) -> String {
+        let mut signature = String::new();
+        append_short(type_name::<In>(), &mut signature);
+        signature.push_str(" -> ");
+        append_short(type_name::<Out>(), &mut signature);
+        signature
+    }
+
     /// Runs it here, in this process.
     pub fn run(&self, input: In) -> Out {
         (self.run)(input)
+    }
+}
+
+/// Appends a type's name without the paths in it.
+fn append_short(name: &str, to: &mut String) {
+    for piece in name.split_inclusive(|c: char| !(c.is_alphanumeric() || c == '_' || c == ':')) {
+        let end = piece.trim_end_matches(|c: char| !(c.is_alphanumeric() || c == '_')).len();
+        let path = &piece[..end];
+        to.push_str(path.rsplit("::").next().unwrap_or(path));
+        to.push_str(&piece[end..]);
     }
 }
 
@@ -65,15 +93,16 @@ impl<In, Out> fmt::Debug for Task<In, Out> {
 
 /// A task without its types.
 struct Erased {
+    signature: String,
     /// Answers a batch of inputs: where the types are known, and the name has
     /// been looked up, once for all of them.
     batch: Box<Whole>,
     /// Answers one input: for a batch in which each names its own task.
-    one: Rc<dyn Work>,
+    one: Arc<dyn Work + Send + Sync>,
 }
 
 /// From a batch of inputs to replies, which are sent.
-type Whole = dyn Fn(&mut Batch<'_>) -> io::Result<()>;
+type Whole = dyn Fn(&mut Batch<'_>) -> io::Result<()> + Send + Sync;
 
 /// The tasks that this program's workers can be asked for.
 ///
@@ -109,7 +138,7 @@ impl Registry {
         In: DeserializeOwned + 'static,
         Out: Serialize + 'static,
     {
-        self.insert(task.name, Plain(task.run))
+        self.insert(task.name, task.signature(), Plain(task.run))
     }
 
     /// Adds a task that can fail. An error of its own that cannot be encoded
@@ -132,24 +161,45 @@ impl Registry {
         Out: Serialize + 'static,
         E: Serialize + fmt::Display + 'static,
     {
-        self.insert(task.name, Fallible(task.run))
+        self.insert(task.name, task.signature(), Fallible(task.run))
     }
 
-    fn insert(mut self, name: &'static str, work: impl Work + 'static) -> Self {
+    fn insert(
+        mut self,
+        name: &'static str,
+        signature: String,
+        work: impl Work + Send + Sync + 'static,
+    ) -> Self {
         assert_ne!(name, MIXED, "a task has a name");
-        let one = Rc::new(work);
-        let same = Rc::clone(&one);
+        let one = Arc::new(work);
+        let same = Arc::clone(&one);
         let batch = Box::new(move |batch: &mut Batch<'_>| batch.answer(&*same));
-        let erased = Erased { batch, one };
+        let erased = Erased { signature, batch, one };
         assert!(self.tasks.insert(name, erased).is_none(), "two tasks are called {name}");
         self
+    }
+
+    /// The tasks' names, sorted, each with its [signature](Task::signature).
+    pub fn signatures(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        self.tasks.iter().map(|(name, erased)| (*name, &erased.signature[..]))
+    }
+
+    /// What answers one input of a task, if there is one of that name.
+    pub(crate) fn one(&self, task: &str) -> Option<&dyn Work> {
+        self.tasks.get(task).map(|erased| &*erased.one as &dyn Work)
+    }
+
+    /// Answers that there is no such task.
+    pub(crate) fn unknown(&self) -> Box<Failure> {
+        let known = self.tasks.keys().map(ToString::to_string).collect();
+        Box::new(Failure::UnknownTask(known))
     }
 
     /// Runs a task on a batch of encoded inputs.
     ///
     /// # Errors
     /// If the replies cannot be sent, or the request makes no sense.
-    pub(crate) fn answer(&self, task: &str, batch: &mut Batch<'_>) -> io::Result<()> {
+    pub(crate) fn answer_batch(&self, task: &str, batch: &mut Batch<'_>) -> io::Result<()> {
         if task == MIXED {
             return batch.answer(&Mixed(self));
         }
@@ -202,9 +252,9 @@ struct Mixed<'r>(&'r Registry);
 impl Work for Mixed<'_> {
     fn answer(&self, call: &[u8], replies: &mut Encoder) -> Result<(), Box<Failure>> {
         let (task, input) = call::parse(call)?;
-        match self.0.tasks.get(task) {
-            Some(erased) => erased.one.answer(input, replies),
-            None => Unknown(self.0).answer(input, replies),
+        match self.0.one(task) {
+            Some(one) => one.answer(input, replies),
+            None => Err(self.0.unknown()),
         }
     }
 }
@@ -214,8 +264,7 @@ struct Unknown<'r>(&'r Registry);
 
 impl Work for Unknown<'_> {
     fn answer(&self, _: &[u8], _: &mut Encoder) -> Result<(), Box<Failure>> {
-        let known = self.0.tasks.keys().map(ToString::to_string).collect();
-        Err(Box::new(Failure::UnknownTask(known)))
+        Err(self.0.unknown())
     }
 }
 

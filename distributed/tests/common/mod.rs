@@ -82,9 +82,8 @@ impl Serialize for Refuses {
 
 pub(crate) const REFUSES: Task<Refuses, u64> = Task::new("refuses", |_| 0);
 
-/// To be called first in every test that starts worker processes.
-pub(crate) fn claim() {
-    let registry = Registry::new()
+pub(crate) fn registry() -> Registry {
+    Registry::new()
         .with(&INCREMENT)
         .with(&ADD)
         .with(&SUM)
@@ -96,8 +95,12 @@ pub(crate) fn claim() {
         .with(&CHECKED_ROOT)
         .with(&PANIC_ON_ODD)
         .with(&ABORT)
-        .with(&REFUSES);
-    processes::test_worker_entry("worker_entry", registry);
+        .with(&REFUSES)
+}
+
+/// To be called first in every test that starts worker processes.
+pub(crate) fn claim() {
+    processes::test_worker_entry("worker_entry", registry());
 }
 
 /// A cluster of each kind, by name.
