@@ -25,6 +25,18 @@ pub(crate) trait Backend: Send + Sync + fmt::Debug {
     /// Those that a call depends on were taken in before, or stand earlier.
     fn submit(&self, calls: Vec<Call>);
 
+    /// Whether workers have this task, of this signature; asked once a map.
+    ///
+    /// # Errors
+    /// Why not.
+    fn accepts(&self, _task: &'static str, _signature: fn() -> String) -> Result<(), Error> {
+        Ok(())
+    }
+
+    /// Somebody waits for this result. Until then a cluster may settle the slot
+    /// or keep the value where it is.
+    fn want(&self, _task: TaskId) {}
+
     /// Whether tasks are dealt out by their place in a batch, so that it has to
     /// be submitted whole. Otherwise it comes in parts, and the first tasks run
     /// while the last are being encoded.

@@ -238,13 +238,20 @@ impl<'c> Submit<'c> {
         let backend = &self.client.backend;
         let name = task.name();
         let here = (!backend.is_remote()).then(|| here(task));
+        let accepted = backend.accepts(name, Task::<In, Out>::signature);
         let mut writer = Writer::new(name, Some(Arc::clone(backend)));
         let mut graph = Graph::new(backend);
         let inputs = inputs.into_iter();
         let mut futures = Vec::with_capacity(inputs.size_hint().0);
         for input in inputs {
             let written = match input.write(&mut writer) {
-                Ok(()) => graph.input(&mut writer),
+                Ok(()) => match &accepted {
+                    Ok(()) => graph.input(&mut writer),
+                    Err(e) => {
+                        writer.clear();
+                        Err(e.clone())
+                    }
+                },
                 Err(refused) => {
                     writer.clear();
                     Err(match refused {

@@ -54,6 +54,7 @@ pub(crate) struct Node {
     /// The input, or why there is none.
     pub(crate) input: Result<Described, Error>,
     pub(crate) here: Here,
+    pub(crate) signature: fn() -> String,
 }
 
 /// Describes a call that is made when its result is asked for.
@@ -72,7 +73,8 @@ where
         Err(Refused::Foreign) => Err(Error::Foreign { task: task.name() }),
         Err(Refused::Failed(e)) => Err(*e),
     };
-    let node = Node { task: task.name(), input, here: here(task) };
+    let signature = Task::<In, Out>::signature;
+    let node = Node { task: task.name(), input, here: here(task), signature };
     Delayed { node: Arc::new(node), value: PhantomData }
 }
 

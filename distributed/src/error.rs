@@ -92,6 +92,52 @@ pub enum Error {
     #[error("cannot start a thread: {0}")]
     Thread(#[source] Arc<io::Error>),
 
+    /// The cluster's workers have a task of this name that is another one: the
+    /// library that was sent to them was built from other sources.
+    #[error("task {task} is {here} here, and {there} in the library of the workers: build it anew")]
+    OtherTask {
+        /// The task.
+        task: &'static str,
+        /// Its types in this program.
+        here: String,
+        /// Its types in the library.
+        there: String,
+    },
+
+    /// There is no Python with Dask, or no library of tasks, to use a Dask
+    /// cluster with.
+    #[error("{0}")]
+    Missing(String),
+
+    /// A Dask cluster would not have this client, or there is none.
+    #[error("cannot use the cluster: {0}")]
+    Refused(String),
+
+    /// Dask has no value for the task, for a reason of its own.
+    #[error("Dask gave task {task} up: {why}")]
+    Dask {
+        /// The task.
+        task: &'static str,
+        /// What it said.
+        why: String,
+    },
+
+    /// The connection to the cluster is lost, and with it all tasks.
+    #[error("the cluster is lost, and task {task} with it: {why}")]
+    Lost {
+        /// The task.
+        task: &'static str,
+        /// What is known.
+        why: String,
+    },
+
+    /// This kind of cluster cannot do that.
+    #[error("a Dask cluster cannot {what}")]
+    Unsupported {
+        /// What was asked for.
+        what: &'static str,
+    },
+
     /// All workers are lost and none could be started in their place. That is
     /// said of every task that waits, and of each that is submitted until
     /// [`Client::scale`](crate::Client::scale) has workers tried again; values

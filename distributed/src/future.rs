@@ -51,7 +51,13 @@ impl<Out> Future<Out> {
     }
 
     pub(crate) fn tell(&self, waiter: Waiter) {
+        self.want();
         self.slot.tell(waiter);
+    }
+
+    /// Says that somebody waits for it.
+    fn want(&self) {
+        self.backend.want(self.id);
     }
 
     /// Why there is no value, if that is known already.
@@ -61,12 +67,14 @@ impl<Out> Future<Out> {
 
     /// Whether the result is there: [`result`](Self::result) will not wait.
     pub fn done(&self) -> bool {
+        self.want();
         !self.slot.is_pending()
     }
 
     /// Waits for the result, but no longer than this; says whether it is
     /// there. A wait that is given up loses nothing: one can wait again.
     pub fn wait_timeout(&self, longest: Duration) -> bool {
+        self.want();
         self.slot.wait(Some(longest))
     }
 
@@ -98,6 +106,7 @@ impl<Out: DeserializeOwned> Future<Out> {
     /// # Cost
     /// The value is decoded anew each time.
     pub fn result(&self) -> Result<Out, Error> {
+        self.want();
         self.slot.wait(None);
         self.decoded()
     }
@@ -161,7 +170,7 @@ pub fn wait<Out>(futures: &[Future<Out>], longest: Duration) -> bool {
 fn latch<Out>(futures: &[Future<Out>]) -> Arc<Latch> {
     let latch = Latch::new(futures.len());
     for future in futures {
-        future.slot.tell(Waiter::Latch(Arc::clone(&latch)));
+        future.tell(Waiter::Latch(Arc::clone(&latch)));
     }
     latch
 }
@@ -184,7 +193,7 @@ pub fn as_completed<Out>(futures: impl IntoIterator<Item = Future<Out>>) -> AsCo
     let queue = Arc::new(Queue::default());
     let futures: Vec<_> = futures.into_iter().map(Some).collect();
     for (place, future) in futures.iter().flatten().enumerate() {
-        future.slot.tell(Waiter::Queue(Arc::clone(&queue), place));
+        future.tell(Waiter::Queue(Arc::clone(&queue), place));
     }
     AsCompleted { left: futures.len(), futures, queue }
 }

@@ -56,6 +56,7 @@ impl<'b> Graph<'b> {
     }
 
     fn call(&mut self, node: &Arc<Node>) -> Result<TaskId, Error> {
+        self.backend.accepts(node.task, node.signature)?;
         let (bytes, holes) = node.input.as_ref().map_err(Clone::clone)?;
         let holes = self.fill(holes.iter().cloned())?;
         let input = Input { bytes: bytes[..].into(), holes };

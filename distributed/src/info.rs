@@ -30,6 +30,7 @@ pub struct WorkerInfo {
 
 /// Where a worker's tasks run.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Place {
     /// In a thread of this process.
     Thread {
@@ -41,6 +42,13 @@ pub enum Place {
         /// The process's id.
         pid: u32,
     },
+    /// In the threads of a worker of another cluster.
+    Remote {
+        /// Where that cluster reaches it.
+        address: String,
+        /// How many tasks it runs at a time.
+        threads: u32,
+    },
 }
 
 impl fmt::Display for Place {
@@ -48,6 +56,7 @@ impl fmt::Display for Place {
         match self {
             Self::Thread { name } => write!(f, "thread {name}"),
             Self::Process { pid } => write!(f, "process {pid}"),
+            Self::Remote { address, threads } => write!(f, "{address} ({threads} threads)"),
         }
     }
 }

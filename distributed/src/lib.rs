@@ -39,6 +39,7 @@
 //! | [`Placement::StaticBlocks`] | the worker whose equal block it fell into | either of the two below |
 //! | [`processes(false)`](LocalCluster::processes) | whoever is free | a thread of this process |
 //! | [`processes(true)`](LocalCluster::processes) | whoever is free | a process of its own |
+//! | [`Client::connect`] | whoever Dask says | a thread of one of Dask's workers |
 //!
 //! The same typed [`Task`](processes::Task) runs on any of them.
 //!
@@ -51,6 +52,7 @@
 //! | [`scheduler`] | who does what: a pure state machine, no threads and no clock |
 //! | `local.rs`, `local/engine.rs`, `local/engine/` | this machine's cluster: an engine that carries the scheduler's actions out |
 //! | `local/{process,thread}.rs`, `local/seat.rs` | a worker of each kind; who comes after one that died |
+//! | `dask/` | [`Client::connect`]: the same tasks on a Dask cluster |
 //! | `dask/abi.rs` | [`export_tasks!`]: the tasks as a library for programs that are not Rust |
 //! | [`simulation`] | the same scheduler on workers, a network and durations that are made up |
 //! | [`timeline`] | which worker ran what when, as a Chrome trace and as a picture |
@@ -70,7 +72,8 @@
 //!   deaths, and then fails with [`Error::WorkerKilled`]. So a task may run more
 //!   than once, and must be *idempotent*.
 //! - No worker has the only copy of a value: results are held on the client's
-//!   side, where no death of a worker can take them.
+//!   side, where no death of a worker can take them. (On a Dask cluster they stay
+//!   on workers, and Dask makes anew what is lost.)
 //! - Results are in the order of the inputs, whoever finished first.
 //! - A closed client leaves nothing behind: no process, thread or descriptor.
 //! - No code of a task runs under a lock, or in the scheduler.
@@ -78,7 +81,8 @@
 //! # Not here
 //! The scheduler knows values that stay on workers and what they were made of;
 //! the local cluster has no use for that, because there the values are with the
-//! client. More than one machine is Dask's field, not this crate's.
+//! client. To be a cluster of more than one machine is Dask's field, not this
+//! crate's; it runs its tasks there.
 //!
 //! # Sources
 //! - [Dask.distributed](https://distributed.dask.org/en/stable/), whose names
@@ -114,6 +118,7 @@ pub mod timeline;
 
 pub use argument::{Argument, With};
 pub use client::{Client, Submit};
+pub use dask::DaskCluster;
 #[doc(hidden)]
 pub use dask::abi;
 pub use delayed::{Delayed, delayed};

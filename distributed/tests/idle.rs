@@ -26,7 +26,7 @@ fn used(client: &Client) -> Duration {
     let of = |clock| Duration::from(clock_gettime(clock).expect("the clock of a process"));
     let workers = client.info().workers.into_iter().filter_map(|worker| match worker.place {
         Place::Process { pid } => Some(Pid::from_raw(pid.cast_signed())),
-        Place::Thread { .. } => None,
+        _ => None,
     });
     let clocks = workers.map(|pid| ClockId::pid_cpu_clock_id(pid).expect("a worker's clock"));
     of(ClockId::CLOCK_PROCESS_CPUTIME_ID) + clocks.map(of).sum::<Duration>()

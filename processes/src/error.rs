@@ -56,6 +56,15 @@ pub enum Error {
         stderr: String,
     },
 
+    /// A worker on another machine was lost: nobody here knows how it ended.
+    #[error("worker {worker} was lost in task {task}")]
+    Lost {
+        /// What its cluster calls it.
+        worker: String,
+        /// The task that it had been given.
+        task: &'static str,
+    },
+
     /// The process gave no sign of life for so long, as if it was stopped, and
     /// was killed.
     #[error("worker {pid} gave no sign of life for {silence:?} in task {task}, and was killed")]

@@ -49,10 +49,9 @@ impl<In, Out> Task<In, Out> {
     ///
     /// ```
     /// use processes::Task;
-    /// const LINES: Task<String, Vec<String>> = Task::new("lines", |_| Vec::new());
-    /// assert_eq!(LINES.signature(), "String -> Vec<String>");
+    /// assert_eq!(Task::<String, Vec<String>>::signature(), "String -> Vec<String>");
     /// ```
-    pub fn signature(&self) -> String {
+    pub fn signature() -> String {
         let mut signature = String::new();
         append_short(type_name::<In>(), &mut signature);
         signature.push_str(" -> ");
@@ -138,7 +137,7 @@ impl Registry {
         In: DeserializeOwned + 'static,
         Out: Serialize + 'static,
     {
-        self.insert(task.name, task.signature(), Plain(task.run))
+        self.insert(task.name, Task::<In, Out>::signature(), Plain(task.run))
     }
 
     /// Adds a task that can fail. An error of its own that cannot be encoded
@@ -161,7 +160,7 @@ impl Registry {
         Out: Serialize + 'static,
         E: Serialize + fmt::Display + 'static,
     {
-        self.insert(task.name, task.signature(), Fallible(task.run))
+        self.insert(task.name, Task::<In, Result<Out, E>>::signature(), Fallible(task.run))
     }
 
     fn insert(

@@ -1,18 +1,26 @@
-//! The Mandelbrot set in tiles, each a task, on a cluster.
+//! The Mandelbrot set in tiles, each a task, on this machine's cluster or on Dask's.
 //!
 //! ```text
-//! cargo run --release -p distributed --example cluster -- [--size 1024] [--picture FILE]
+//! cargo build --release -p distributed --example cluster_tasks   # what Dask's workers load
+//! cargo run --release -p distributed --example cluster -- --local
+//! cargo run --release -p distributed --example cluster -- --dask
+//! cargo run --release -p distributed --example cluster -- --dask tcp://host:8786
 //! ```
 //!
-//! The picture is written as a portable graymap, which most viewers open. The
-//! line that is printed is the same wherever the tasks ran.
+//! Without an address `--dask` starts a scheduler and two workers on this machine by
+//! `scripts/dask-cluster`, and ends them. `--size` is the picture's side in pixels,
+//! `--picture` its file: a portable graymap, which most viewers open. The last line
+//! but one is the same wherever the tasks ran. `--overhead N` maps N tiny tasks in its
+//! place, five times, and prints what one costs.
 
 mod tasks;
 
 use std::error::Error;
 use std::fs::File;
 use std::io::{BufWriter, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+use std::time::Instant;
 
 use distributed::{Client, progress};
 
@@ -25,32 +33,79 @@ const SIDE: u32 = 32;
 const LIMIT: u32 = 1_000;
 
 struct Options {
+    /// Where the tasks run.
+    cluster: Cluster,
     /// The picture's side, in pixels: a multiple of the tiles'.
     size: u32,
     picture: PathBuf,
+    /// So many tiles of one pixel and one step, in place of the picture: what is
+    /// left is what a task costs.
+    overhead: Option<u32>,
 }
 
-fn main() -> Result<(), Box<dyn Error>> {
+enum Cluster {
+    Local,
+    /// At this address, or one that is started for the purpose.
+    Dask(Option<String>),
+}
+
+fn main() -> Result<ExitCode, Box<dyn Error>> {
     processes::worker_entry(registry());
     let options = options()?;
-    let client = Client::local().start()?;
+    // The one line that differs.
+    let client = match &options.cluster {
+        Cluster::Local => Client::local().start()?,
+        Cluster::Dask(Some(address)) => Client::connect(address)?,
+        Cluster::Dask(None) => return beside_a_cluster(),
+    };
+    if let Some(tasks) = options.overhead {
+        for _ in 0..5 {
+            println!("{tasks} tiny tasks: {:.2} us each", overhead(&client, tasks)?);
+        }
+        return Ok(ExitCode::SUCCESS);
+    }
+    let started = Instant::now();
     let picture = render(&client, options.size)?;
+    let took = started.elapsed();
     write(&options.picture, &picture, options.size)?;
     print!("{}", client.info());
+    println!("rendered in {took:.2?}");
     println!("{}", summary(&picture));
     println!("the picture is {}", options.picture.display());
-    Ok(())
+    Ok(ExitCode::SUCCESS)
+}
+
+/// This program again, beside a cluster that lives as long as it does.
+fn beside_a_cluster() -> Result<ExitCode, Box<dyn Error>> {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scripts/dask-cluster");
+    let mut command = Command::new(script);
+    command.arg(std::env::current_exe()?).args(std::env::args_os().skip(1));
+    let status = command.status()?;
+    Ok(ExitCode::from(status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1)))
 }
 
 fn options() -> Result<Options, Box<dyn Error>> {
-    let mut options = Options { size: 1_024, picture: "mandelbrot.pgm".into() };
-    let mut arguments = std::env::args().skip(1);
+    let (cluster, picture) = (Cluster::Local, "mandelbrot.pgm".into());
+    let mut options = Options { cluster, size: 1_024, picture, overhead: None };
+    let mut arguments = std::env::args().skip(1).peekable();
     while let Some(argument) = arguments.next() {
+        if argument == "--dask" {
+            // The script says where it has started one.
+            let named = arguments.next_if(|next| !next.starts_with("--"));
+            let address = named.or_else(|| std::env::var("POLYPHONY_CLUSTER").ok());
+            options.cluster = Cluster::Dask(address);
+            continue;
+        }
         let mut value = || arguments.next().ok_or(format!("{argument} needs a value"));
         match &argument[..] {
+            "--local" => options.cluster = Cluster::Local,
             "--size" => options.size = value()?.parse()?,
+            "--overhead" => options.overhead = Some(value()?.parse()?),
             "--picture" => options.picture = value()?.into(),
-            other => return Err(format!("there is no {other}: --size N, --picture FILE").into()),
+            other => {
+                let those = "--local, --dask [ADDRESS], --size N, --picture FILE, --overhead N";
+                return Err(format!("there is no {other}, but {those}").into());
+            }
         }
     }
     if options.size == 0 || !options.size.is_multiple_of(SIDE) {
@@ -74,6 +129,16 @@ fn render(client: &Client, size: u32) -> Result<Vec<u32>, distributed::Error> {
         }
     }
     Ok(picture)
+}
+
+/// Microseconds a task, of so many that do next to nothing.
+fn overhead(client: &Client, tasks: u32) -> Result<f64, distributed::Error> {
+    let tile = Tile { size: 1, at: (0, 0), side: 1, limit: 1 };
+    let started = Instant::now();
+    let futures = client.map(&RENDER, (0..tasks).map(|_| tile));
+    let results = client.gather(futures)?;
+    assert_eq!(results, vec![vec![1]; tasks as usize]);
+    Ok(started.elapsed().as_secs_f64() * 1e6 / f64::from(tasks))
 }
 
 /// What a picture comes to: two that differ in a pixel differ here.

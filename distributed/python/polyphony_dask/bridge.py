@@ -11,6 +11,7 @@ import asyncio
 import logging
 import os
 import struct
+import uuid
 from collections.abc import Coroutine
 from contextlib import suppress
 from dataclasses import dataclass
@@ -57,6 +58,8 @@ class Bridge:
     ) -> None:
         self.client = client
         self.shim = parcel.module()
+        self.session = uuid.uuid4().hex
+        self.threads = 0
         self.out = out
         self.entries: dict[int, Entry] = {}
         self.tasks: set[asyncio.Task[None]] = set()
@@ -137,7 +140,7 @@ class Bridge:
             function,
             *arguments,
             *futures,
-            key=f"{task}-{self.client.id.lower()}-{number}",
+            key=f"{task}-{self.session}-{number}",
             priority=priority,
             pure=False,
         )
@@ -204,9 +207,10 @@ class Bridge:
         if isinstance(error, KilledWorker):
             attempts = error.allowed_failures + 1
             last = getattr(error.last_worker, "address", str(error.last_worker))
-            self.send(
-                Event.KILLED, name, wire.number("I", attempts), wire.text(str(last))
-            )
+            # It may be the end of another task, whose value this one takes.
+            task = str(error.task).rsplit("-", 2)[0]
+            fields = wire.text(task), wire.number("I", attempts), wire.text(str(last))
+            self.send(Event.KILLED, name, *fields)
         else:
             self.send(Event.BROKEN, name, wire.text(said(error)))
 
@@ -257,7 +261,7 @@ class Bridge:
     async def live(self) -> None:
         """Gives signs of life."""
         while True:
-            self.send(Event.ALIVE)
+            self.send(Event.ALIVE, wire.number("I", self.threads))
             await asyncio.sleep(ALIVE_EVERY)
 
     async def look(self, patience: float) -> None:
@@ -266,7 +270,8 @@ class Bridge:
             if self.client.status != "running":
                 self.lose(f"the connection to the scheduler is {self.client.status}")
             try:
-                await asyncio.wait_for(self.identity(0), patience)
+                said_of_itself = await asyncio.wait_for(self.identity(0), patience)
+                self.threads = said_of_itself["total_threads"]
             except TimeoutError:
                 self.lose(f"the scheduler has not answered for {patience:g} s")
             except Exception as error:  # noqa: BLE001 - whatever it is, it is told
@@ -375,8 +380,9 @@ async def serve(commands: asyncio.StreamReader, out: asyncio.WriteTransport) -> 
     tasks = [
         wire.text(name) + wire.text(how) for name, how in described["tasks"].items()
     ]
-    out.write(wire.frame(Event.READY, wire.text(described["build"]), wire.many(tasks)))
     bridge = Bridge(client, parcel, out)
+    bridge.threads = (await bridge.identity(0))["total_threads"]
+    bridge.send(Event.READY, wire.number("I", bridge.threads), wire.many(tasks))
     bridge.start(bridge.live())
     bridge.start(bridge.look(patience))
 

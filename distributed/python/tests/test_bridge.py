@@ -133,7 +133,7 @@ class BridgeTest(unittest.TestCase):
         self.addCleanup(peer.close)
         peer.connect(self.cluster.scheduler_address, self.tasks)
         _, read = peer.hear(Event.READY)
-        self.assertIn("distributed", read.text())
+        self.assertEqual(read.number("I"), 2)
         names = read.many(lambda: (read.text(), read.text()))
         self.assertIn(("increment", "u64 -> u64"), names)
         return peer
@@ -173,7 +173,7 @@ class BridgeTest(unittest.TestCase):
         peer = self.connected()
         peer.chunk(1, ("abort", u64(0)))
         _, read = peer.hear(Event.KILLED)
-        self.assertEqual((read.number("Q"), read.number("I")), (1, 4))
+        self.assertEqual((read.number("Q"), read.text(), read.number("I")), (1, "abort", 4))
         self.assertTrue(read.text().startswith("tcp://"))
         # The replaced workers have the tasks too.
         peer.chunk(2, ("increment", u64(1)))

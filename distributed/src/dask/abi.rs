@@ -27,7 +27,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::OnceLock;
 use std::time::Instant;
 
-use processes::{Registry, message_of, record_locations};
+use processes::{Answer, Registry, message_of, record_locations};
 use serde_json::json;
 
 /// Changes whenever the table above does, or the meaning of what it names.
@@ -145,7 +145,6 @@ pub(crate) struct Item<'a> {
     pub(crate) input: &'a [u8],
 }
 
-#[cfg(test)]
 impl Item<'_> {
     /// Appends it to a request, behind the number of items.
     pub(crate) fn append(&self, to: &mut Vec<u8>) {
@@ -155,6 +154,21 @@ impl Item<'_> {
         to.extend(self.task.as_bytes());
         to.extend(self.input);
     }
+}
+
+/// The answers of a reply, and how many nanoseconds they took together; `None`
+/// if it is no reply.
+pub(crate) fn answers(reply: &[u8]) -> Option<(u64, Vec<Answer>)> {
+    let mut reader = Reader(reply);
+    let (nanoseconds, items) = (reader.long()?, reader.word()?);
+    let mut lengths = Reader(reader.take(8 * u64::from(items))?);
+    let mut answer = || {
+        let length = lengths.long()?;
+        let bytes = reader.take(length & !FAILED)?.to_vec();
+        Some(Answer::received(length & FAILED != 0, bytes))
+    };
+    let answers = (0..items).map(|_| answer()).collect::<Option<_>>()?;
+    reader.0.is_empty().then_some((nanoseconds, answers))
 }
 
 /// A request or a reply, being read.
@@ -226,7 +240,7 @@ fn answer(registry: &Registry, request: &[u8]) -> Result<Vec<u8>, String> {
 /// library share, so that both have the same tasks:
 ///
 /// ```
-/// use processes::{Registry, Task};
+/// use processes::{Answer, Registry, Task};
 ///
 /// const DOUBLE: Task<u64, u64> = Task::new("double", |x| x * 2);
 ///

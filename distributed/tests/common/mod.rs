@@ -146,7 +146,7 @@ pub(crate) fn directory() -> tempfile::TempDir {
 }
 
 /// Waits for something that another thread or process brings about.
-pub(crate) fn eventually(what: &str, holds: impl Fn() -> bool) {
+pub(crate) fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
     let started = Instant::now();
     while !holds() {
         assert!(started.elapsed() < DEADLINE, "not in {DEADLINE:?}: {what}");

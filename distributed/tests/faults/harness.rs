@@ -248,7 +248,7 @@ pub(crate) fn both(n_workers: usize) -> impl Iterator<Item = (&'static str, Clie
 pub(crate) fn pids(client: &Client) -> Vec<u32> {
     let pid = |place| match place {
         Place::Process { pid } => pid,
-        Place::Thread { name } => panic!("{name} is no process"),
+        other => panic!("{other} is no process"),
     };
     client.info().workers.into_iter().map(|worker| pid(worker.place)).collect()
 }

@@ -1,6 +1,6 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use processes::{Answer, Task};
+use processes::Task;
 
 use super::*;
 
@@ -53,17 +53,7 @@ fn request(items: &[Item<'_>]) -> Vec<u8> {
 }
 
 fn answers(reply: &[u8]) -> Vec<Answer> {
-    let mut reader = Reader(reply);
-    let _nanoseconds = reader.long().expect("a time");
-    let items = reader.word().expect("a count");
-    let lengths: Vec<u64> = (0..items).map(|_| reader.long().expect("a length")).collect();
-    let mut answer = |length: u64| {
-        let bytes = reader.take(length & !FAILED).expect("an item").to_vec();
-        Answer::received(length & FAILED != 0, bytes)
-    };
-    let answers = lengths.into_iter().map(&mut answer).collect();
-    assert!(reader.0.is_empty());
-    answers
+    super::answers(reply).expect("a reply").1
 }
 
 #[test]

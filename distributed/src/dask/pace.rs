@@ -1,0 +1,107 @@
+//! How many calls of a map make one task for Dask.
+//!
+//! Dask takes about a millisecond to handle a task, whatever it does, so calls go
+//! in chunks that take long beside that and short beside the whole map. How long a
+//! call takes is found out: the first chunks are of one call, and each reply says
+//! how long its chunk took.
+
+/// How long a chunk is to take, in nanoseconds.
+const AIM: f64 = 25e6;
+
+/// How long it may take though it is more than its share: a few of what Dask's
+/// handling takes.
+const LEAST: f64 = 2.5e6;
+
+/// The most calls of a chunk.
+const MOST: usize = 1 << 14;
+
+/// How much larger a chunk may be than any before: the first call of a task may
+/// take far longer than the next, and another far less.
+const GROWTH: usize = 16;
+
+/// How many chunks wait at the cluster for each of its threads, so that none waits
+/// for this program.
+const AHEAD: usize = 3;
+
+/// What is known of a task's calls.
+#[derive(Debug, Default)]
+pub(super) struct Pace {
+    /// Nanoseconds a call.
+    per_call: Option<f64>,
+    largest: usize,
+    /// Chunks that are not done.
+    pub(super) in_flight: usize,
+}
+
+impl Pace {
+    /// Whether it is known how long a call takes.
+    pub(super) fn is_known(&self) -> bool {
+        self.per_call.is_some()
+    }
+
+    /// Whether another chunk may go now.
+    pub(super) fn has_room(&self, threads: usize) -> bool {
+        let most = if self.is_known() { AHEAD * threads } else { threads };
+        self.in_flight < most.max(1)
+    }
+
+    /// How many of so many calls make the next chunk.
+    pub(super) fn chunk(&mut self, left: usize, threads: usize) -> usize {
+        let calls = |time: f64| self.per_call.map_or(1, |each| (time / each.max(1.0)) as usize);
+        // Those to come may take far longer than those before: a chunk is a small
+        // part of what is left, so that in the end all threads are done at about
+        // the same time.
+        let by_share = left.div_ceil(8 * threads.max(1)).max(calls(LEAST));
+        let by_growth = GROWTH * self.largest.max(1);
+        let chunk = calls(AIM).min(by_share).min(by_growth).min(left).clamp(1, MOST);
+        self.largest = self.largest.max(chunk);
+        chunk
+    }
+
+    /// How many calls go together where all have to go at once.
+    pub(super) fn share(&mut self, left: usize, threads: usize) -> usize {
+        match self.is_known() {
+            true => self.chunk(left, threads),
+            false => left.div_ceil(4 * threads.max(1)).clamp(1, MOST),
+        }
+    }
+
+    /// A chunk of so many calls took so long.
+    pub(super) fn learn(&mut self, nanoseconds: u64, calls: usize) {
+        if calls > 0 {
+            let each = nanoseconds as f64 / calls as f64;
+            self.per_call = Some(self.per_call.map_or(each, |before| (before + each) / 2.0));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn chunks_grow_to_their_time_and_shrink_to_their_share() {
+        let mut pace = Pace::default();
+        assert_eq!(pace.chunk(10_000, 2), 1);
+        assert!(pace.has_room(2));
+        pace.in_flight = 2;
+        assert!(!pace.has_room(2), "one for each thread, while nothing is known");
+        pace.learn(1_000, 1);
+        assert!(pace.has_room(2));
+        assert_eq!(pace.chunk(10_000, 2), 16);
+        assert_eq!(pace.chunk(10_000, 2), 256);
+        assert_eq!(pace.chunk(10_000, 2), 2_500);
+        assert_eq!(pace.chunk(100, 2), 100, "what takes no time is not shared");
+        assert_eq!(pace.chunk(1, 2), 1);
+        pace.learn(199_000, 1);
+        assert_eq!(pace.chunk(1_600, 2), 100, "100 us each: a sixteenth");
+        pace.learn(100_000_000, 1);
+        assert_eq!(pace.chunk(10_000, 2), 1, "calls that take longer than a chunk go alone");
+    }
+
+    #[test]
+    fn what_has_to_go_at_once_goes_in_few_chunks() {
+        assert_eq!(Pace::default().share(10_000, 2), 1_250);
+        assert_eq!(Pace::default().share(1, 0), 1);
+    }
+}

@@ -1,0 +1,203 @@
+//! What holds on every kind of cluster of two workers.
+
+use std::time::Duration;
+
+use distributed::{Client, Error, Future, With, as_completed, delayed};
+
+use crate::common::{
+    ABORT, ADD, CHECKED_ROOT, INCREMENT, LOG, PANIC_ON_ODD, REFUSES, Refuses, SLEEP, SUM,
+    SUM_BYTES, TOUCH, WAIT_FOR, directory, eventually, text,
+};
+
+type Test = fn(&Client);
+
+pub(crate) const TESTS: &[(&str, Test)] = &[
+    ("a_map_has_its_results_in_order", a_map_has_its_results_in_order),
+    ("futures_are_arguments", futures_are_arguments),
+    ("a_tree_of_sums_is_exact", a_tree_of_sums_is_exact),
+    ("many_values_are_one_argument", many_values_are_one_argument),
+    ("a_panic_is_its_own_error_and_of_what_takes_it", a_panic),
+    ("an_error_of_a_task_is_a_value", an_error_of_a_task_is_a_value),
+    ("results_come_as_they_are_done", results_come_as_they_are_done),
+    ("cancelled_tasks_and_their_dependants_do_not_run", cancelled_tasks_do_not_run),
+    ("scattered_data_is_an_argument_of_many", scattered_data_is_an_argument_of_many),
+    ("what_fails_is_tried_again", what_fails_is_tried_again),
+    ("a_graph_runs_each_node_once", a_graph_runs_each_node_once),
+    ("detached_tasks_are_done", detached_tasks_are_done),
+    ("dropped_tasks_do_not_run", dropped_tasks_do_not_run),
+    ("an_input_that_cannot_be_encoded_is_refused", an_input_is_refused),
+    ("a_task_that_kills_its_workers_is_given_up_and_no_other", a_task_that_kills),
+    ("large_values_come_back_whole", large_values_come_back_whole),
+];
+
+/// A task's end takes the program along.
+pub(crate) const NOT_ON_THREADS: &[&str] =
+    &["a_task_that_kills_its_workers_is_given_up_and_no_other"];
+
+fn a_map_has_its_results_in_order(client: &Client) {
+    let expected: Vec<u64> = (1..=2_000).collect();
+    assert_eq!(client.gather(client.map(&INCREMENT, 0..2_000)).expect("values"), expected);
+    let slept: Vec<u64> = (0..20).map(|n| 20 - n).collect();
+    assert_eq!(client.gather(client.map(&SLEEP, slept.clone())).expect("values"), slept);
+    assert!(client.gather(client.map(&INCREMENT, 0..0)).expect("none").is_empty());
+    let info = client.info();
+    assert_eq!(info.workers.len(), 2, "{info}");
+    assert_eq!(info.done, 2_020, "{info}");
+}
+
+fn futures_are_arguments(client: &Client) {
+    let one = client.submit(&INCREMENT, 0);
+    let two = client.submit(&INCREMENT, &one);
+    let three = client.submit(&ADD, With((&one, &two)));
+    let thirteen = client.submit(&ADD, With((&three, 10)));
+    let twice = client.submit(&ADD, With((&thirteen, &thirteen)));
+    let sum = client.submit(&SUM, &[one, two, three, thirteen]);
+    assert_eq!(twice.result().expect("a value"), 26);
+    assert_eq!(sum.result().expect("a value"), 1 + 2 + 3 + 13);
+    let none: &[Future<u64>] = &[];
+    assert_eq!(client.submit(&SUM, none).result().expect("a value"), 0);
+}
+
+fn a_tree_of_sums_is_exact(client: &Client) {
+    let mut level = client.map(&INCREMENT, 0..64);
+    while level.len() > 1 {
+        // The level below is let go before it is done.
+        let pairs = level.chunks(2).map(|pair| client.submit(&ADD, With((&pair[0], &pair[1]))));
+        level = pairs.collect();
+    }
+    assert_eq!(level[0].result().expect("a sum"), 64 * 65 / 2);
+}
+
+fn many_values_are_one_argument(client: &Client) {
+    let parts = client.map(&INCREMENT, 0..1_000);
+    let sum = client.submit(&SUM, &parts);
+    drop(parts);
+    assert_eq!(sum.result().expect("a sum"), 1_000 * 1_001 / 2);
+}
+
+fn a_panic(client: &Client) {
+    let directory = directory();
+    let file = directory.path().join("ran");
+    let odd = client.submit(&PANIC_ON_ODD, 7);
+    let next = client.submit(&INCREMENT, &odd);
+    let touched = client.submit(&TOUCH, With((&next, text(&file))));
+    for error in [touched.result().err(), next.result().err(), odd.result().err()] {
+        match error {
+            Some(Error::Panicked { task: "panic_on_odd", message, .. }) => {
+                assert_eq!(message, "7 is odd");
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    let late = client.submit(&INCREMENT, &next);
+    assert!(matches!(late.result(), Err(Error::Panicked { .. })));
+    assert!(!file.exists());
+    let mixed = client.map(&PANIC_ON_ODD, 0..100);
+    let fine = mixed.iter().filter(|future| future.result().is_ok()).count();
+    assert_eq!(fine, 50, "a panic is of no other call, whatever it shares");
+}
+
+fn an_error_of_a_task_is_a_value(client: &Client) {
+    let roots = client.map(&CHECKED_ROOT, [4.0, -1.0]);
+    let roots = client.gather(roots).expect("values");
+    assert_eq!(roots, [Ok(2.0), Err("-1 has no real root".into())]);
+}
+
+fn results_come_as_they_are_done(client: &Client) {
+    let directory = directory();
+    let gate = directory.path().join("gate");
+    let held = client.submit(&WAIT_FOR, text(&gate));
+    let quick = client.submit(&WAIT_FOR, text(directory.path()));
+    let held_id = held.id();
+    let mut completed = as_completed([held, quick]);
+    assert_ne!(completed.next().expect("the quick one").id(), held_id);
+    std::fs::write(&gate, "").expect("a file");
+    assert_eq!(completed.next().expect("the other").id(), held_id);
+    assert!(completed.next().is_none());
+}
+
+fn cancelled_tasks_do_not_run(client: &Client) {
+    let directory = directory();
+    let (gate, ran) = (directory.path().join("gate"), directory.path().join("ran"));
+    let held = client.map(&WAIT_FOR, [text(&gate), text(&gate)]);
+    eventually("they run", || client.info().running == 2);
+    let first = client.submit(&INCREMENT, &held[0]);
+    let second = client.submit(&TOUCH, With((&first, text(&ran))));
+    first.cancel();
+    for error in [first.result().err(), second.result().err()] {
+        assert!(matches!(error, Some(Error::Cancelled { .. })), "{error:?}");
+    }
+    std::fs::write(&gate, "").expect("a file");
+    assert_eq!(client.gather(held).expect("they end"), [0, 0]);
+    assert_eq!(client.submit(&INCREMENT, 1).result().expect("a value"), 2);
+    assert!(!ran.exists());
+}
+
+fn scattered_data_is_an_argument_of_many(client: &Client) {
+    let data = client.scatter(&vec![1_u8; 1 << 20]);
+    let sums: Vec<_> = (0..4).map(|_| client.submit(&SUM_BYTES, &data)).collect();
+    assert_eq!(client.gather(sums).expect("sums"), vec![1 << 20; 4]);
+    assert_eq!(data.result().expect("it can be read back").len(), 1 << 20);
+}
+
+fn what_fails_is_tried_again(client: &Client) {
+    let directory = directory();
+    let log = directory.path().join("log");
+    // It fails for want of a directory, and so after each try.
+    let nowhere = text(&directory.path().join("none/log"));
+    assert!(client.with().retries(2).submit(&LOG, (nowhere, 1)).result().is_err());
+    let fine = client.with().retries(2).submit(&LOG, (text(&log), 1));
+    assert_eq!(fine.result().expect("a value"), 2);
+    assert_eq!(std::fs::read_to_string(&log).expect("a log"), "1\n", "once is enough");
+}
+
+fn a_graph_runs_each_node_once(client: &Client) {
+    let directory = directory();
+    let log = text(&directory.path().join("log"));
+    let root = delayed(&LOG, (log.clone(), 1));
+    let left = delayed(&LOG, With((log.clone(), &root)));
+    let right = delayed(&LOG, With((log.clone(), &root)));
+    let sum = delayed(&SUM, &[left, right, root.clone()]);
+    assert_eq!(sum.compute(client).expect("a sum"), 3 + 3 + 2);
+    let lines = std::fs::read_to_string(&log).expect("a log").lines().count();
+    assert_eq!(lines, 3, "root, left and right ran once each");
+}
+
+fn detached_tasks_are_done(client: &Client) {
+    client.map(&INCREMENT, 0..100).into_iter().for_each(Future::detach);
+    eventually("all are done", || client.info().done == 100);
+}
+
+fn dropped_tasks_do_not_run(client: &Client) {
+    let directory = directory();
+    let (gate, ran) = (directory.path().join("gate"), directory.path().join("ran"));
+    let held = client.map(&WAIT_FOR, [text(&gate), text(&gate)]);
+    eventually("they run", || client.info().running == 2);
+    drop(client.submit(&TOUCH, (0, text(&ran))));
+    // It is taken off soon, not at once.
+    std::thread::sleep(Duration::from_millis(300));
+    std::fs::write(&gate, "").expect("a file");
+    assert_eq!(client.gather(held).expect("they end"), [0, 0]);
+    assert_eq!(client.submit(&INCREMENT, 1).result().expect("a value"), 2);
+    assert!(!ran.exists());
+}
+
+fn an_input_is_refused(client: &Client) {
+    let refused = client.submit(&REFUSES, Refuses).result();
+    assert!(matches!(refused, Err(Error::Call(_))), "{refused:?}");
+}
+
+fn a_task_that_kills(client: &Client) {
+    let others = client.map(&SLEEP, vec![1; 50]);
+    let killed = client.submit(&ABORT, 0).result();
+    let Err(Error::WorkerKilled { task: "abort", attempts: 4, .. }) = killed else {
+        panic!("{killed:?}");
+    };
+    assert_eq!(client.gather(others).expect("they are done"), vec![1; 50]);
+}
+
+fn large_values_come_back_whole(client: &Client) {
+    let bytes: Vec<u8> = (0..4_u32 << 20).map(|n| (n % 251) as u8).collect();
+    let sum = bytes.iter().map(|byte| u64::from(*byte)).sum::<u64>();
+    assert_eq!(client.submit(&SUM_BYTES, bytes).result().expect("a sum"), sum);
+}
