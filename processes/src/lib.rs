@@ -70,7 +70,8 @@
 //! | [`Answer`], [`encode`], [`Worker::mixed_request`] | calls of any tasks as bytes, for a scheduler that knows no types |
 //! | `codec`, `wire`, `control` | values as bytes, frames, the shared page (private) |
 //! | `arena`, `fill`, `spare` | large frames in shared memory, many values at a vector's end, large buffers (private) |
-//! | `batch`, `reply`, `serve` | a request at work, what a failure says, the worker's loop (private) |
+//! | `batch`, `outbox` | a request at work, and answers that do not wait for it (private) |
+//! | `reply`, `serve` | what a failure says, the worker's loop (private) |
 //!
 //! # Invariants
 //!
@@ -108,6 +109,7 @@ mod entry;
 mod error;
 mod fill;
 pub mod fork;
+mod outbox;
 mod panics;
 pub mod pipe;
 pub mod reexec;

@@ -46,7 +46,10 @@ pub(crate) fn reuse(bytes: usize) -> Option<Vec<u8>> {
         return None;
     }
     let mut spare = spare();
-    let fits = spare.iter().enumerate().filter(|(_, (_, buffer))| buffer.len() >= bytes);
+    // One that is due is not kept by whoever wants a smaller one now and then.
+    let wanted =
+        |(since, buffer): &(Instant, Vec<u8>)| buffer.len() >= bytes && since.elapsed() < PATIENCE;
+    let fits = spare.iter().enumerate().filter(|(_, spare)| wanted(spare));
     let (at, _) = fits.min_by_key(|(_, (_, buffer))| buffer.len())?;
     Some(spare.swap_remove(at).1)
 }
