@@ -18,7 +18,7 @@ use processes::Answer;
 use super::LocalCluster;
 use super::entry::{Entry, Trouble};
 use super::inbox::{Command, Inbox, Letters, refuse};
-use super::seat::{Life, Seat};
+use super::seat::Seat;
 use crate::backend::{Call, Input};
 use crate::ids::TaskMap;
 use crate::info::{Info, WorkerInfo};
@@ -258,17 +258,7 @@ impl Drop for Engine {
         let mut letters = Letters::default();
         self.inbox.take(&mut letters);
         letters.commands.into_iter().for_each(refuse);
-        // All are told to end before one is waited for.
-        for seat in &mut self.seats {
-            match &mut seat.life {
-                Life::Process(process) | Life::Starting(process) if process.is_busy() => {
-                    process.kill();
-                }
-                Life::Process(process) | Life::Starting(process) => process.dismiss(),
-                Life::Thread(thread, _) | Life::Preparing(thread) => thread.dismiss(),
-                Life::Echo(_) | Life::Pause(_) | Life::Empty => {}
-            }
-        }
+        self.see_off();
         self.seats.clear();
         for entry in self.entries.values() {
             if let Some(slot) = &entry.slot {

@@ -40,6 +40,7 @@ pub(super) struct ProcessWorker {
     /// Its last sign of life, and when that came.
     beat: (u32, Instant),
     glanced: Instant,
+    watched: Instant,
     /// Tasks that it is to be killed for as soon as it is in the middle of one.
     doomed: Vec<TaskId>,
 }
@@ -99,7 +100,8 @@ impl ProcessWorker {
         let now = Instant::now();
         let (outgoing, flights) = (VecDeque::new(), VecDeque::new());
         let (preparing, beat, doomed) = (false, (0, now), Vec::new());
-        Self { worker, preparing, outgoing, flights, beat, glanced: now, doomed }
+        let (glanced, watched) = (now, now);
+        Self { worker, preparing, outgoing, flights, beat, glanced, watched, doomed }
     }
 
     pub(super) fn pid(&self) -> u32 {
@@ -114,6 +116,7 @@ impl ProcessWorker {
         if !self.preparing {
             let ready = self.worker.is_ready();
             self.beat = (self.worker.heartbeat(), Instant::now());
+            self.watched = self.beat.1;
             // Or who waits for it would be told to look again at once.
             self.glanced = self.beat.1;
             if !ready.map_err(|e| Unready::Died(Error::Start(e)))? {
@@ -253,6 +256,7 @@ impl ProcessWorker {
     /// Whether it is as it should be, for who has waited for it.
     pub(super) fn watch(&mut self, cluster: &LocalCluster) -> Option<Wrong> {
         let now = Instant::now();
+        let since = now.duration_since(std::mem::replace(&mut self.watched, now));
         if now.duration_since(self.glanced) >= GLANCE {
             self.glanced = now;
             if !self.worker.is_alive() {
@@ -285,7 +289,9 @@ impl ProcessWorker {
         }
         if let Some(limit) = cluster.time_to_live {
             let beat = self.worker.heartbeat();
-            if beat != self.beat.0 {
+            // It is looked at four times in this time, unless this program stood
+            // still; then its workers may have, too.
+            if beat != self.beat.0 || since >= limit / 2 {
                 self.beat = (beat, now);
             } else if now.duration_since(self.beat.1) >= limit {
                 return Some(Wrong::Gone(Gone::Silent(limit)));
@@ -417,6 +423,11 @@ impl ProcessWorker {
     /// Lets it go.
     pub(super) fn dismiss(&mut self) {
         self.worker.dismiss();
+    }
+
+    /// Whether one that was let go has left: it says nothing any more.
+    pub(super) fn has_left(&mut self) -> bool {
+        self.worker.replies().is_err()
     }
 
     pub(super) fn has_unwritten(&self) -> bool {

@@ -77,7 +77,7 @@ impl Engine {
                 let deadline = work.options.deadline;
                 outgoing.push(Work { task, here: Arc::clone(here), input, values, deadline });
             }
-            Life::Starting(_) | Life::Preparing(_) | Life::Pause(_) | Life::Empty => {}
+            _ => {}
         }
     }
 
@@ -129,10 +129,8 @@ impl Engine {
     }
 
     pub(super) fn dismiss(&mut self, worker: WorkerId) {
-        let Some(at) = self.seats.iter().position(|seat| seat.worker == worker) else { return };
-        let mut seat = self.seats.remove(at);
-        if let Life::Process(process) = &mut seat.life {
-            process.dismiss();
+        if let Some(seat) = self.seat(worker) {
+            seat.let_go();
         }
         self.tell(Event::WorkerLost { worker, begun: Vec::new() });
     }

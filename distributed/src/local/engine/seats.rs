@@ -24,16 +24,13 @@ impl Engine {
             self.seats.push(Seat::empty());
             self.fill(self.seats.len() - 1);
         }
-        let mut surplus = staying.saturating_sub(workers);
-        for at in (0..self.seats.len()).rev() {
-            if surplus == 0 {
-                break;
-            }
+        let surplus = staying.saturating_sub(workers);
+        let there = (0..self.seats.len()).rev().filter(|at| !self.seats[*at].retires);
+        let mut there: Vec<usize> = there.collect();
+        // First those that are not ready: whether they ever are, nobody knows.
+        there.sort_by_key(|at| self.seats[*at].is_there());
+        for at in there.into_iter().take(surplus) {
             let seat = &mut self.seats[at];
-            if seat.retires {
-                continue;
-            }
-            surplus -= 1;
             seat.retires = true;
             if seat.is_there() {
                 let worker = seat.worker;
@@ -160,6 +157,12 @@ impl Engine {
                     if let Some((task, _)) = late {
                         something = true;
                         self.expired(task);
+                    }
+                }
+                Life::Leaving(process, until) => {
+                    if process.has_left() || Instant::now() >= *until {
+                        something = true;
+                        seat.end();
                     }
                 }
                 Life::Preparing(_) | Life::Echo(_) | Life::Empty => {}
