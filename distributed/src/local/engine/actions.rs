@@ -11,6 +11,9 @@ use super::{Engine, whole};
 use crate::Error;
 use crate::scheduler::{Action, Event, Holder, Outcome, TaskId, WorkerId};
 
+/// Room for so many actions is kept.
+const KEPT: usize = 1 << 12;
+
 impl Engine {
     /// Does what the scheduler wants, and what follows from that.
     pub(super) fn act(&mut self) {
@@ -52,6 +55,8 @@ impl Engine {
             }
         }
         self.actions.clear();
+        // Room for a million of them is not kept for the next ten.
+        self.actions.shrink_to(KEPT);
     }
 
     pub(super) fn seat(&mut self, worker: WorkerId) -> Option<&mut Seat> {
