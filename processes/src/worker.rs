@@ -242,6 +242,7 @@ impl Worker {
             Gone::Closed => Error::Died { pid, task, exit, stderr: self.stderr() },
             Gone::Broken(why) => Error::Protocol { pid, why },
             Gone::Silent(silence) => Error::Unresponsive { pid, task, silence },
+            Gone::Heavy { bytes, limit } => Error::Memory { pid, task, bytes, limit },
             Gone::Io(e)
                 if matches!(e.kind(), ErrorKind::BrokenPipe | ErrorKind::ConnectionReset) =>
             {

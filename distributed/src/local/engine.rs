@@ -18,7 +18,7 @@ use processes::Answer;
 use super::LocalCluster;
 use super::entry::{Entry, Trouble};
 use super::inbox::{Command, Inbox, Letters, refuse};
-use super::seat::{Life, Seat};
+use super::seat::Seat;
 use crate::backend::{Call, Input};
 use crate::ids::TaskMap;
 use crate::info::{Info, WorkerInfo};
@@ -53,7 +53,7 @@ pub(super) struct Engine {
     next_block: usize,
     /// Whoever waits for the first workers.
     started: Option<mpsc::Sender<Result<(), Error>>>,
-    /// Why nothing more can be done.
+    /// Why nothing can be done until somebody scales.
     deserted: Option<Error>,
     /// Why the last seat was given up that was.
     vain: Option<Error>,
@@ -110,12 +110,10 @@ impl Engine {
     }
 
     fn read_letters(&mut self, letters: &mut Letters) -> bool {
-        let something = !letters.commands.is_empty() || !letters.reports.is_empty();
+        let mut something = !letters.commands.is_empty() || !letters.reports.is_empty();
         for command in letters.commands.drain(..) {
             match command {
                 Command::Submit(calls) => self.submit(calls),
-                // Nobody is left who would take it, or let go of it.
-                Command::Scatter(..) if self.deserted.is_some() => {}
                 Command::Scatter(task, value) => {
                     let bytes = value.bytes().len() as u64;
                     self.entries.insert(task, Entry::of_value(value));
@@ -127,6 +125,10 @@ impl Engine {
                 // Who asks is told, or does not want to know any more.
                 Command::Info(tell) => _ = tell.send(self.info()),
             }
+        }
+        for (worker, outcome) in letters.prepared.drain(..) {
+            something = true;
+            self.prepared(worker, outcome);
         }
         // Before the reports, which may be of the same tasks.
         for (worker, task, deadline) in letters.begun.drain(..) {
@@ -145,10 +147,7 @@ impl Engine {
     }
 
     fn submit(&mut self, calls: Vec<Call>) {
-        if let Some(error) = &self.deserted {
-            calls.iter().for_each(|call| call.slot.settle(Err(error.clone())));
-            return;
-        }
+        let tasks = self.deserted.as_ref().map(|_| calls.iter().map(|call| call.id).collect());
         let homes = self.homes(calls.len());
         let mut specs = Vec::with_capacity(calls.len());
         for (n, call) in calls.into_iter().enumerate() {
@@ -159,6 +158,11 @@ impl Engine {
             self.entries.insert(call.id, Entry::of_call(call));
         }
         self.tell(Event::Submitted { specs });
+        if let Some(tasks) = tasks {
+            // Those that cannot be done anyway have their own errors first.
+            self.act();
+            self.desert(tasks);
+        }
     }
 
     /// Nobody holds the future any more, and the task is to be done all the same.
@@ -196,6 +200,7 @@ impl Engine {
         }
         self.done += 1;
         let Some(entry) = self.entries.get_mut(task) else { return };
+        entry.suspect = false;
         if let Some(failure) = answer.failure(entry.task()) {
             let failed = Trouble::Failed(Error::from_process(failure));
             if entry.end().is_none() {
@@ -214,9 +219,7 @@ impl Engine {
     }
 
     fn tell(&mut self, event: Event) {
-        if self.deserted.is_none() {
-            self.scheduler.handle(event, &mut self.actions);
-        }
+        self.scheduler.handle(event, &mut self.actions);
     }
 
     fn info(&self) -> Info {
@@ -255,17 +258,7 @@ impl Drop for Engine {
         let mut letters = Letters::default();
         self.inbox.take(&mut letters);
         letters.commands.into_iter().for_each(refuse);
-        // All are told to end before one is waited for.
-        for seat in &mut self.seats {
-            match &mut seat.life {
-                Life::Process(process) | Life::Starting(process) if process.is_busy() => {
-                    process.kill();
-                }
-                Life::Process(process) | Life::Starting(process) => process.dismiss(),
-                Life::Thread(thread, _) => thread.dismiss(),
-                Life::Echo(_) | Life::Pause(_) | Life::Empty => {}
-            }
-        }
+        self.see_off();
         self.seats.clear();
         for entry in self.entries.values() {
             if let Some(slot) = &entry.slot {

@@ -1,7 +1,10 @@
 //! A seat: the place of one worker, whoever sits in it at the moment.
 //!
 //! A worker process that dies is followed by another, after a pause if it
-//! could not be started; after some vain starts the seat is given up.
+//! died as soon as it was there, or could not be started; after some vain
+//! starts the seat is given up. One whose workers do get ready is never given
+//! up: what they die of may be over at any moment, and a start a second costs
+//! little.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -20,12 +23,19 @@ use crate::scheduler::{TaskId, WorkerId};
 /// How often in a row a worker is started in vain before its seat is given up.
 const STARTS: u32 = 3;
 
-/// How long before the first worker is started again that could not be; four
-/// times as long before the next. Memory or processes may be short for a moment.
+/// How long before a worker is started again that could not be, or died in its
+/// infancy; each time four times as long, up to the longest pause. Memory or
+/// processes may be short for a moment.
 const PAUSE: Duration = Duration::from_millis(10);
 
-/// A worker that dies so soon, with nothing done or begun, was started in vain.
+/// The longest pause.
+const LONGEST: Duration = Duration::from_secs(1);
+
+/// A worker that dies so soon, with nothing done, died in its infancy.
 const INFANCY: Duration = Duration::from_millis(100);
+
+/// How long a process that is let go may take to leave by itself.
+pub(super) const FAREWELL: Duration = Duration::from_millis(50);
 
 /// The place of one worker.
 pub(super) struct Seat {
@@ -34,6 +44,8 @@ pub(super) struct Seat {
     pub(super) life: Life,
     /// How many starts in a row were in vain.
     failures: u32,
+    /// How many in a row got ready and died in their infancy.
+    infants: u32,
     /// When the process in it has greeted.
     born: Instant,
     /// Tasks that this life has done.
@@ -46,12 +58,16 @@ pub(super) struct Seat {
 
 /// Who sits there.
 pub(super) enum Life {
-    /// A process that has yet to greet.
+    /// A process that has yet to greet, or is at its initializer.
     Starting(ProcessWorker),
+    /// A thread that is at its initializer.
+    Preparing(ThreadWorker),
     Process(ProcessWorker),
     /// With what it will be handed next.
     Thread(ThreadWorker, Vec<Work>),
     Echo(VecDeque<TaskId>),
+    /// A process that has been let go, and is killed if it has not left by then.
+    Leaving(ProcessWorker, Instant),
     /// Nobody, until it is time to try again.
     Pause(Instant),
     /// Nobody, for good.
@@ -62,8 +78,8 @@ impl Seat {
     pub(super) fn empty() -> Self {
         let worker = WorkerId(u64::MAX);
         let born = Instant::now();
-        let (life, failures) = (Life::Empty, 0);
-        Self { worker, life, failures, born, done: 0, deadline: None, retires: false }
+        let (life, failures, infants) = (Life::Empty, 0, 0);
+        Self { worker, life, failures, infants, born, done: 0, deadline: None, retires: false }
     }
 
     /// Puts a new life into the seat; whether it is there at once.
@@ -87,15 +103,18 @@ impl Seat {
                     .map(|worker| Life::Starting(ProcessWorker::new(worker)))
                     .map_err(Error::Start)
             }
-            Kind::Threads => ThreadWorker::start(worker, inbox)
-                .map(|thread| Life::Thread(thread, Vec::new()))
+            Kind::Threads => ThreadWorker::start(worker, inbox, cluster.initializer.as_ref())
+                .map(|thread| match cluster.initializer {
+                    Some(_) => Life::Preparing(thread),
+                    None => Life::Thread(thread, Vec::new()),
+                })
                 .map_err(|e| Error::Thread(Arc::new(e))),
             Kind::Echo => Ok(Life::Echo(VecDeque::new())),
         };
         match life {
             Ok(life) => {
                 self.life = life;
-                Ok(!matches!(self.life, Life::Starting(_)))
+                Ok(self.is_there())
             }
             Err(e) => self.failed(e).map(|()| false),
         }
@@ -111,15 +130,62 @@ impl Seat {
             self.life = Life::Empty;
             return Err(error);
         }
-        self.life = Life::Pause(Instant::now() + PAUSE * 4_u32.pow(self.failures - 1));
+        self.pause();
         Ok(())
     }
 
-    /// The process in it has greeted.
+    /// Nobody, for good. A process is killed: who has time for it is
+    /// [let go](Self::let_go) first.
+    pub(super) fn end(&mut self) {
+        if let Some(process) = self.process() {
+            process.kill();
+        }
+        self.life = Life::Empty;
+    }
+
+    /// Lets its worker go, which has nothing in hand. A process takes a moment
+    /// to leave, in which others need not wait.
+    pub(super) fn let_go(&mut self) {
+        self.retires = true;
+        self.life = match std::mem::replace(&mut self.life, Life::Empty) {
+            Life::Process(mut process) => {
+                process.dismiss();
+                Life::Leaving(process, Instant::now() + FAREWELL)
+            }
+            // A thread that has nothing in hand ends at once.
+            _ => Life::Empty,
+        };
+    }
+
+    /// The process in it, whatever it is at.
+    pub(super) fn process(&mut self) -> Option<&mut ProcessWorker> {
+        match &mut self.life {
+            Life::Starting(process) | Life::Process(process) | Life::Leaving(process, _) => {
+                Some(process)
+            }
+            _ => None,
+        }
+    }
+
+    /// Forgets the starts that were in vain.
+    pub(super) fn forgive(&mut self) {
+        self.failures = 0;
+    }
+
+    /// Nobody, for a while.
+    pub(super) fn pause(&mut self) {
+        let tries = self.failures.saturating_add(self.infants).saturating_sub(1);
+        let pause = PAUSE.saturating_mul(4_u32.saturating_pow(tries)).min(LONGEST);
+        self.life = Life::Pause(Instant::now() + pause);
+    }
+
+    /// The worker in it is ready.
     pub(super) fn ready(&mut self) {
+        self.failures = 0;
         self.born = Instant::now();
         self.life = match std::mem::replace(&mut self.life, Life::Empty) {
             Life::Starting(process) => Life::Process(process),
+            Life::Preparing(thread) => Life::Thread(thread, Vec::new()),
             other => other,
         };
     }
@@ -127,17 +193,21 @@ impl Seat {
     /// Its worker has answered a task.
     pub(super) fn answered(&mut self) {
         self.done += 1;
-        self.failures = 0;
+        self.infants = 0;
     }
 
-    /// Whether the life that has just ended, with nothing begun, was so short
-    /// that its start was in vain.
-    pub(super) fn was_in_vain(&mut self) -> bool {
-        let in_vain = self.done == 0 && self.born.elapsed() < INFANCY;
-        if !in_vain {
-            self.failures = 0;
-        }
-        in_vain
+    /// Whether the life that has just ended was so short, with nothing done,
+    /// that the next had better wait.
+    pub(super) fn died_in_infancy(&mut self) -> bool {
+        let infant = self.done == 0 && self.born.elapsed() < INFANCY;
+        self.infants = if infant { self.infants.saturating_add(1) } else { 0 };
+        infant
+    }
+
+    /// Whether so many workers in a row died in their infancy that no more are
+    /// tried where somebody waits for them.
+    pub(super) fn has_no_luck(&self) -> bool {
+        self.infants >= STARTS
     }
 
     /// Whether there is a worker that can be given tasks.
@@ -159,7 +229,7 @@ impl Seat {
         match &self.life {
             Life::Process(process) => Some(Place::Process { pid: process.pid() }),
             Life::Thread(..) | Life::Echo(_) => Some(Place::Thread { name: name(self.worker) }),
-            Life::Starting(_) | Life::Pause(_) | Life::Empty => None,
+            _ => None,
         }
     }
 

@@ -11,9 +11,23 @@ use super::{Engine, whole};
 use crate::Error;
 use crate::scheduler::{Action, Event, Holder, Outcome, TaskId, WorkerId};
 
+/// Room for so many actions is kept.
+const KEPT: usize = 1 << 12;
+
 impl Engine {
     /// Does what the scheduler wants, and what follows from that.
     pub(super) fn act(&mut self) {
+        loop {
+            self.act_once();
+            self.clear_away();
+            // If nobody is left, all that waits has been cancelled.
+            if self.actions.is_empty() {
+                return;
+            }
+        }
+    }
+
+    fn act_once(&mut self) {
         let mut next = 0;
         while let Some(action) = self.actions.get(next).copied() {
             next += 1;
@@ -41,7 +55,8 @@ impl Engine {
             }
         }
         self.actions.clear();
-        self.clear_away();
+        // Room for a million of them is not kept for the next ten.
+        self.actions.shrink_to(KEPT);
     }
 
     pub(super) fn seat(&mut self, worker: WorkerId) -> Option<&mut Seat> {
@@ -67,7 +82,7 @@ impl Engine {
                 let deadline = work.options.deadline;
                 outgoing.push(Work { task, here: Arc::clone(here), input, values, deadline });
             }
-            Life::Starting(_) | Life::Pause(_) | Life::Empty => {}
+            _ => {}
         }
     }
 
@@ -86,6 +101,7 @@ impl Engine {
     pub(super) fn finish(&mut self, task: TaskId, outcome: Outcome) {
         let cause = match outcome {
             Outcome::DependencyFailed { cause } => self.cause(task, cause),
+            Outcome::Cancelled => self.desertion(task),
             _ => None,
         };
         let Some(entry) = self.entries.get_mut(task) else { return };
@@ -109,11 +125,17 @@ impl Engine {
         of(cause).or_else(between)
     }
 
+    /// Why a task is cancelled that depends on one that nobody was left to do.
+    fn desertion(&self, task: TaskId) -> Option<Error> {
+        let work = self.entries.get(task)?.work.as_ref()?;
+        let end = |task| self.entries.get(task)?.end();
+        let mut ends = work.input.holes.iter().filter_map(|(_, task)| end(*task));
+        ends.find(|end| matches!(end, Error::Deserted { .. }))
+    }
+
     pub(super) fn dismiss(&mut self, worker: WorkerId) {
-        let Some(at) = self.seats.iter().position(|seat| seat.worker == worker) else { return };
-        let mut seat = self.seats.remove(at);
-        if let Life::Process(process) = &mut seat.life {
-            process.dismiss();
+        if let Some(seat) = self.seat(worker) {
+            seat.let_go();
         }
         self.tell(Event::WorkerLost { worker, begun: Vec::new() });
     }

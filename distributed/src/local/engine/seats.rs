@@ -5,65 +5,67 @@ use std::time::Instant;
 use processes::Gone;
 
 use super::super::entry::{Entry, Trouble};
-use super::super::process::Wrong;
+use super::super::process::{At, Unready, Wrong};
 use super::super::seat::{Life, Seat};
 use super::{DEPTH, Engine};
 use crate::Error;
-use crate::ids::TaskMap;
 use crate::scheduler::{Event, TaskId, WorkerId};
 
 impl Engine {
-    /// Brings the number of workers to this. A cluster that all workers have
-    /// deserted stays so: its futures have been told.
+    /// Brings the number of workers to this. Whoever asks for it may have mended
+    /// what hindered them, so those that were given up are tried again, and
+    /// those that are about to be have all their tries before them.
     pub(super) fn scale(&mut self, workers: usize) {
-        if self.deserted.is_some() {
-            return;
-        }
-        // Those that were given up do not count, and may be tried again.
+        (self.deserted, self.vain) = (None, None);
         self.seats.retain(|seat| !matches!(seat.life, Life::Empty));
+        self.seats.iter_mut().for_each(Seat::forgive);
         let staying = self.seats.iter().filter(|seat| !seat.retires).count();
         for _ in staying..workers {
             self.seats.push(Seat::empty());
             self.fill(self.seats.len() - 1);
         }
-        let mut surplus = staying.saturating_sub(workers);
-        for at in (0..self.seats.len()).rev() {
-            if surplus == 0 {
-                break;
-            }
+        let surplus = staying.saturating_sub(workers);
+        let there = (0..self.seats.len()).rev().filter(|at| !self.seats[*at].retires);
+        let mut there: Vec<usize> = there.collect();
+        // First those that are not ready: whether they ever are, nobody knows.
+        there.sort_by_key(|at| self.seats[*at].is_there());
+        for at in there.into_iter().take(surplus) {
             let seat = &mut self.seats[at];
-            if seat.retires {
-                continue;
-            }
-            surplus -= 1;
             seat.retires = true;
             if seat.is_there() {
                 let worker = seat.worker;
                 self.tell(Event::WorkerRetiring { worker });
-            } else {
-                seat.life = Life::Empty;
+            } else if !matches!(seat.life, Life::Preparing(_)) {
+                // A thread cannot be ended, and is not waited for here.
+                seat.end();
             }
         }
-        self.clear_away();
     }
 
     /// Takes away the seats of those that have retired, and looks whether
     /// anybody is left. Not while seats are being counted through.
     pub(super) fn clear_away(&mut self) {
         self.seats.retain(|seat| !(seat.retires && matches!(seat.life, Life::Empty)));
-        if self.deserted.is_some() || self.seats.iter().any(|s| !matches!(s.life, Life::Empty)) {
+        let is_empty = |seat: &Seat| matches!(seat.life, Life::Empty);
+        if self.seats.is_empty() || !self.seats.iter().all(is_empty) {
             return;
         }
-        // Without an error none was given up, and some are about to come.
+        // It is told once: all seats stay empty until somebody scales.
         let Some(error) = self.vain.take() else { return };
-        let error = Error::Deserted { source: Box::new(error) };
-        for entry in self.entries.values_mut() {
-            if let Some(slot) = &entry.slot {
-                slot.settle(Err(error.clone()));
-            }
-        }
-        self.entries = TaskMap::default();
-        self.deserted = Some(error);
+        self.deserted = Some(Error::Deserted { source: Box::new(error) });
+        let pending = self.entries.iter().filter(|(_, entry)| entry.is_pending());
+        let tasks = pending.map(|(task, _)| task).collect();
+        self.desert(tasks);
+    }
+
+    /// Nobody is there who could do these, and nobody is to come.
+    pub(super) fn desert(&mut self, mut tasks: Vec<TaskId>) {
+        let Self { deserted: Some(error), entries, .. } = self else { return };
+        tasks.retain(|task| {
+            let entry = entries.get_mut(*task).filter(|entry| entry.is_pending());
+            entry.map(|entry| entry.deserted(error)).is_some()
+        });
+        self.tell(Event::Cancelled { tasks, kill: false });
     }
 
     /// Puts a new life into a seat.
@@ -87,6 +89,34 @@ impl Engine {
         }
     }
 
+    /// A thread has come to the end of its initializer.
+    pub(super) fn prepared(&mut self, worker: WorkerId, outcome: Result<(), Error>) {
+        let Some(at) = self.seats.iter().position(|seat| seat.worker == worker) else { return };
+        let seat = &mut self.seats[at];
+        match outcome {
+            _ if seat.retires => seat.end(),
+            Ok(()) => {
+                seat.ready();
+                self.joined(at);
+            }
+            Err(e) => self.unready(at, Unready::Failed(e)),
+        }
+    }
+
+    fn unready(&mut self, at: usize, unready: Unready) {
+        let seat = &mut self.seats[at];
+        let outcome = match unready {
+            Unready::Died(error) => seat.failed(error),
+            Unready::Failed(error) => {
+                seat.end();
+                Err(error)
+            }
+        };
+        if let Err(e) = outcome {
+            self.given_up(e);
+        }
+    }
+
     /// A seat is empty for good.
     pub(super) fn given_up(&mut self, error: Error) {
         if let Some(started) = self.started.take() {
@@ -103,18 +133,16 @@ impl Engine {
         for at in 0..self.seats.len() {
             let seat = &mut self.seats[at];
             match &mut seat.life {
-                Life::Starting(process) => match process.is_ready() {
+                Life::Starting(process) => match process.is_ready(&self.cluster) {
                     Ok(false) => {}
                     Ok(true) => {
                         something = true;
                         seat.ready();
                         self.joined(at);
                     }
-                    Err(e) => {
+                    Err(unready) => {
                         something = true;
-                        if let Err(e) = seat.failed(Error::Start(e)) {
-                            self.given_up(e);
-                        }
+                        self.unready(at, unready);
                     }
                 },
                 Life::Process(_) => something |= self.look_at_process(at),
@@ -131,10 +159,15 @@ impl Engine {
                         self.expired(task);
                     }
                 }
-                Life::Echo(_) | Life::Empty => {}
+                Life::Leaving(process, until) => {
+                    if process.has_left() || Instant::now() >= *until {
+                        something = true;
+                        seat.end();
+                    }
+                }
+                Life::Preparing(_) | Life::Echo(_) | Life::Empty => {}
             }
         }
-        self.clear_away();
         something
     }
 
@@ -151,7 +184,7 @@ impl Engine {
         let wrong = match read {
             Err(gone) => Some(Wrong::Gone(gone)),
             Ok(true) => None,
-            Ok(false) => process.watch(cluster.time_to_live),
+            Ok(false) => process.watch(cluster),
         };
         let something = came || wrong.is_some();
         for (task, answer) in answers.drain(..) {
@@ -190,38 +223,50 @@ impl Engine {
 
     /// A worker process is gone. If we have killed it, that is for a task that
     /// is over already, and held against none.
-    pub(super) fn lost(&mut self, at: usize, gone: Gone, by_us: bool) {
+    pub(super) fn lost(&mut self, seat_at: usize, gone: Gone, by_us: bool) {
         let Self { seats, answers, entries, .. } = self;
-        let seat = &mut seats[at];
+        let seat = &mut seats[seat_at];
         let Life::Process(process) = &mut seat.life else { return };
         let (worker, retires) = (seat.worker, seat.retires);
         let mut answers = std::mem::take(answers);
         let name = |task| entries.get(task).map_or("unknown", Entry::task);
-        let (error, begun) = process.bury(gone, name, &mut answers);
-        let begun = begun.filter(|_| !by_us);
+        let (error, at_what) = process.bury(gone, name, &mut answers);
         // The dead one is buried before another is born.
         seat.life = Life::Empty;
         for (task, answer) in answers.drain(..) {
             self.answered(worker, task, answer);
         }
         self.answers = answers;
-        if let Some(entry) = begun.and_then(|begun| self.entries.get_mut(begun))
-            && entry.end().is_none()
-        {
-            entry.error = Some(Box::new(Trouble::Died(error.clone())));
+        let mut begun = None;
+        match at_what {
+            _ if by_us => {}
+            At::Task(task) => {
+                begun = Some(task);
+                if let Some(entry) = self.entries.get_mut(task).filter(|e| e.end().is_none()) {
+                    entry.error = Some(Box::new(Trouble::Died(error.clone())));
+                }
+            }
+            At::Between(tasks) => {
+                for task in tasks {
+                    if let Some(entry) = self.entries.get_mut(task) {
+                        entry.suspect = true;
+                    }
+                }
+            }
         }
         self.tell(Event::WorkerLost { worker, begun: begun.into_iter().collect() });
+        let seat = &mut self.seats[seat_at];
         if retires {
             // The empty seat is taken away later, for others are looked at now.
             return;
         }
-        let seat = &mut self.seats[at];
-        if !by_us && begun.is_none() && seat.was_in_vain() {
-            if let Err(e) = seat.failed(Error::Start(error)) {
-                self.given_up(e);
-            }
-        } else {
-            self.fill(at);
+        if by_us || begun.is_some() || !seat.died_in_infancy() {
+            return self.fill(seat_at);
         }
+        if self.started.is_some() && seat.has_no_luck() {
+            // Or who waits for the first workers would wait for ever.
+            return self.given_up(Error::Start(error));
+        }
+        seat.pause();
     }
 }
