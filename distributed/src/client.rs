@@ -144,7 +144,9 @@ impl Client {
 
     /// So many workers from now on. New ones are there in a moment; those that
     /// are too many finish what they have begun, give back the rest, and go.
-    /// A cluster that is [deserted](Error::Deserted) stays so, and starts none.
+    /// Places that were given up, because no worker could be started there, are
+    /// tried again, so this is also how a cluster that is
+    /// [deserted](Error::Deserted) is used again once the cause is mended.
     ///
     /// # Errors
     /// [`Error::NoWorkers`] for none.

@@ -85,7 +85,10 @@ pub enum Error {
     #[error("cannot start a thread: {0}")]
     Thread(#[source] Arc<io::Error>),
 
-    /// All workers are lost and none could be started in their place.
+    /// All workers are lost and none could be started in their place. That is
+    /// said of every task that waits, and of each that is submitted until
+    /// [`Client::scale`](crate::Client::scale) has workers tried again; values
+    /// that were there before stay.
     #[error("no worker is left, and {source}")]
     Deserted {
         /// Why not.

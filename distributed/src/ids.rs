@@ -72,9 +72,14 @@ impl<T> TaskMap<T> {
         self.pages.values().flat_map(|page| page.values.iter().flatten())
     }
 
-    /// The same, to be changed.
-    pub(crate) fn values_mut(&mut self) -> impl Iterator<Item = &mut T> {
-        self.pages.values_mut().flat_map(|page| page.values.iter_mut().flatten())
+    /// All values with their names, in no order.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (TaskId, &T)> {
+        self.pages.iter().flat_map(|(page, Page { values, .. })| {
+            let first = page * NAMES;
+            (first..=first + (NAMES - 1))
+                .zip(values)
+                .filter_map(|(name, value)| Some((TaskId(name), value.as_ref()?)))
+        })
     }
 }
 
@@ -120,6 +125,9 @@ mod tests {
                 let mut known: Vec<i32> = map.values().copied().collect();
                 known.sort_unstable();
                 prop_assert_eq!(values, known);
+                let mut pairs: Vec<_> = tasks.iter().map(|(task, v)| (task.0, *v)).collect();
+                pairs.sort_unstable();
+                prop_assert_eq!(pairs, map.clone().into_iter().collect::<Vec<_>>());
                 let used: u32 = tasks.pages.values().map(|page| page.used).sum();
                 prop_assert_eq!(used as usize, map.len());
             }

@@ -53,7 +53,7 @@ pub(super) struct Engine {
     next_block: usize,
     /// Whoever waits for the first workers.
     started: Option<mpsc::Sender<Result<(), Error>>>,
-    /// Why nothing more can be done.
+    /// Why nothing can be done until somebody scales.
     deserted: Option<Error>,
     /// Why the last seat was given up that was.
     vain: Option<Error>,
@@ -114,8 +114,6 @@ impl Engine {
         for command in letters.commands.drain(..) {
             match command {
                 Command::Submit(calls) => self.submit(calls),
-                // Nobody is left who would take it, or let go of it.
-                Command::Scatter(..) if self.deserted.is_some() => {}
                 Command::Scatter(task, value) => {
                     let bytes = value.bytes().len() as u64;
                     self.entries.insert(task, Entry::of_value(value));
@@ -145,10 +143,7 @@ impl Engine {
     }
 
     fn submit(&mut self, calls: Vec<Call>) {
-        if let Some(error) = &self.deserted {
-            calls.iter().for_each(|call| call.slot.settle(Err(error.clone())));
-            return;
-        }
+        let tasks = self.deserted.as_ref().map(|_| calls.iter().map(|call| call.id).collect());
         let homes = self.homes(calls.len());
         let mut specs = Vec::with_capacity(calls.len());
         for (n, call) in calls.into_iter().enumerate() {
@@ -159,6 +154,11 @@ impl Engine {
             self.entries.insert(call.id, Entry::of_call(call));
         }
         self.tell(Event::Submitted { specs });
+        if let Some(tasks) = tasks {
+            // Those that cannot be done anyway have their own errors first.
+            self.act();
+            self.desert(tasks);
+        }
     }
 
     /// Nobody holds the future any more, and the task is to be done all the same.
@@ -196,6 +196,7 @@ impl Engine {
         }
         self.done += 1;
         let Some(entry) = self.entries.get_mut(task) else { return };
+        entry.suspect = false;
         if let Some(failure) = answer.failure(entry.task()) {
             let failed = Trouble::Failed(Error::from_process(failure));
             if entry.end().is_none() {
@@ -214,9 +215,7 @@ impl Engine {
     }
 
     fn tell(&mut self, event: Event) {
-        if self.deserted.is_none() {
-            self.scheduler.handle(event, &mut self.actions);
-        }
+        self.scheduler.handle(event, &mut self.actions);
     }
 
     fn info(&self) -> Info {

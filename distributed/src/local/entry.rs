@@ -20,6 +20,10 @@ pub(super) struct Entry {
     pub(super) error: Option<Box<Trouble>>,
     /// It is to be done though nobody holds a future of it, and goes then.
     pub(super) detached: bool,
+    /// A worker died with it in hand before it had begun anything, so one of
+    /// those in its hands may have been what it could not even take in. Each of
+    /// them goes alone the next time, which shows who is to blame.
+    pub(super) suspect: bool,
 }
 
 /// What went wrong.
@@ -36,11 +40,18 @@ pub(super) enum Trouble {
 impl Entry {
     pub(super) fn of_call(call: Call) -> Self {
         let (work, slot) = (Some(call.work), Some(call.slot));
-        Self { work, slot, value: None, error: None, detached: false }
+        Self { work, slot, value: None, error: None, detached: false, suspect: false }
     }
 
     pub(super) fn of_value(value: Arc<Answer>) -> Self {
-        Self { work: None, slot: None, value: Some(value), error: None, detached: false }
+        Self {
+            work: None,
+            slot: None,
+            value: Some(value),
+            error: None,
+            detached: false,
+            suspect: false,
+        }
     }
 
     /// Whether it has no result yet.
@@ -66,6 +77,7 @@ impl Entry {
     pub(super) fn over(&mut self, outcome: Outcome, cause: Option<Error>) {
         let task = self.task();
         let error = match (outcome, self.error.take().map(|trouble| *trouble)) {
+            (_, Some(Trouble::Over(error))) => error,
             (Outcome::Failed, Some(Trouble::Failed(error))) => error,
             (Outcome::Killed { attempts }, Some(Trouble::Died(last))) => {
                 Error::WorkerKilled { task, attempts, last }
@@ -74,14 +86,18 @@ impl Entry {
                 let limit = self.work.as_ref().and_then(|work| work.options.deadline);
                 Error::Timeout { task, limit: limit.unwrap_or_default() }
             }
-            (Outcome::DependencyFailed { .. }, _) => cause.unwrap_or(Error::Cancelled { task }),
-            _ => Error::Cancelled { task },
+            _ => cause.unwrap_or(Error::Cancelled { task }),
         };
         if let Some(slot) = &self.slot {
             slot.settle(Err(error.clone()));
         }
         self.work = None;
         self.error = Some(Box::new(Trouble::Over(error)));
+    }
+
+    /// There is nobody who could do it; that this ends it is said later.
+    pub(super) fn deserted(&mut self, error: &Error) {
+        self.error = Some(Box::new(Trouble::Over(error.clone())));
     }
 
     /// Why those have no value that depend on it, now that it has none. If its

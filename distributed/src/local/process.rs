@@ -45,10 +45,23 @@ struct Flight {
     /// How many were.
     answered: u32,
     posted: Instant,
+    /// A worker died of its only task before it began that, or of something
+    /// else.
+    suspect: bool,
     /// Of the only task that there is, then.
     deadline: Option<Duration>,
     /// That task was said to be over its deadline.
     overdue: bool,
+}
+
+/// What a worker that died was at.
+pub(super) enum At {
+    /// In the middle of this task; or this was all that it had in hand, for
+    /// the second time that a worker died before it began it.
+    Task(TaskId),
+    /// In the middle of none. Whether it could not take in one of these, or was
+    /// ended from outside, nobody knows.
+    Between(Vec<TaskId>),
 }
 
 /// What may be wrong with a worker that says nothing.
@@ -58,6 +71,13 @@ pub(super) enum Wrong {
     Expired(TaskId),
     /// It is at a task that nobody wants any more, and is to be killed for it.
     Futile,
+}
+
+impl Flight {
+    /// Whether nothing is sent with its only task, or behind it.
+    fn is_alone(&self) -> bool {
+        self.suspect || self.deadline.is_some()
+    }
 }
 
 impl ProcessWorker {
@@ -96,7 +116,7 @@ impl ProcessWorker {
         while !self.outgoing.is_empty() && self.has_room() {
             let refusals = refused.len();
             let mut request = self.worker.mixed_request(false);
-            let (mut tasks, mut deadline) = (VecDeque::new(), None);
+            let (mut tasks, mut deadline, mut suspect) = (VecDeque::new(), None, false);
             while let Some(&task) = self.outgoing.front() {
                 let entry = entries.get(task);
                 let Some((entry, work)) = entry.and_then(|e| Some((e, e.work.as_ref()?))) else {
@@ -105,7 +125,8 @@ impl ProcessWorker {
                     continue;
                 };
                 let limit = work.options.deadline;
-                if limit.is_some() && !(tasks.is_empty() && self.flights.is_empty()) {
+                let by_itself = limit.is_some() || entry.suspect;
+                if by_itself && !(tasks.is_empty() && self.flights.is_empty()) {
                     break;
                 }
                 let input = work.input.parts(|dependency| {
@@ -127,8 +148,8 @@ impl ProcessWorker {
                         }
                     }
                 }
-                if limit.is_some() || request.bytes() >= ENOUGH {
-                    deadline = limit;
+                if by_itself || request.bytes() >= ENOUGH {
+                    (deadline, suspect) = (limit, entry.suspect);
                     break;
                 }
             }
@@ -143,16 +164,18 @@ impl ProcessWorker {
             if self.flights.is_empty() {
                 self.beat = (self.worker.heartbeat(), posted);
             }
-            self.flights.push_back(Flight { tasks, answered: 0, posted, deadline, overdue: false });
+            let (answered, overdue) = (0, false);
+            self.flights.push_back(Flight { tasks, answered, posted, suspect, deadline, overdue });
         }
         refused
     }
 
     /// Whether another request may be sent: two at most, and a task with a
-    /// deadline is alone, so that it is known when it began.
+    /// deadline is alone, so that it is known when it began. So is one that its
+    /// worker may have died of before it began.
     fn has_room(&self) -> bool {
         self.worker.requests_under_way() < 2
-            && self.flights.back().is_none_or(|flight| flight.deadline.is_none())
+            && self.flights.back().is_none_or(|last| !last.is_alone())
     }
 
     /// Reads what it has answered; whether there was anything.
@@ -321,16 +344,21 @@ impl ProcessWorker {
         gone: Gone,
         name: impl Fn(TaskId) -> &'static str,
         answers: &mut Vec<(TaskId, Answer)>,
-    ) -> (processes::Error, Option<TaskId>) {
+    ) -> (processes::Error, At) {
         let at = self.flights.front().and_then(|flight| flight.tasks.front());
         let mut error = self.worker.bury(at.map_or("none", |at| name(*at)), gone);
         // What it said last is still there to be read.
         let _ = self.read(answers);
-        let begun = self.begun();
-        if let (Some(begun), processes::Error::Died { task, .. }) = (begun, &mut error) {
-            *task = name(begun);
+        let suspect = self.flights.front().filter(|flight| flight.suspect);
+        let suspect = suspect.and_then(|flight| flight.tasks.front().copied());
+        let Some(task) = self.begun().or(suspect) else {
+            let flights = self.flights.iter();
+            return (error, At::Between(flights.flat_map(|f| f.tasks.iter().copied()).collect()));
+        };
+        if let processes::Error::Died { task: its, .. } = &mut error {
+            *its = name(task);
         }
-        (error, begun)
+        (error, At::Task(task))
     }
 
     /// Lets it go.

@@ -1,7 +1,10 @@
 //! A seat: the place of one worker, whoever sits in it at the moment.
 //!
 //! A worker process that dies is followed by another, after a pause if it
-//! could not be started; after some vain starts the seat is given up.
+//! died as soon as it was there, or could not be started; after some vain
+//! starts the seat is given up. One whose workers do get ready is never given
+//! up: what they die of may be over at any moment, and a start a second costs
+//! little.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -20,11 +23,15 @@ use crate::scheduler::{TaskId, WorkerId};
 /// How often in a row a worker is started in vain before its seat is given up.
 const STARTS: u32 = 3;
 
-/// How long before the first worker is started again that could not be; four
-/// times as long before the next. Memory or processes may be short for a moment.
+/// How long before a worker is started again that could not be, or died in its
+/// infancy; each time four times as long, up to the longest pause. Memory or
+/// processes may be short for a moment.
 const PAUSE: Duration = Duration::from_millis(10);
 
-/// A worker that dies so soon, with nothing done or begun, was started in vain.
+/// The longest pause.
+const LONGEST: Duration = Duration::from_secs(1);
+
+/// A worker that dies so soon, with nothing done, died in its infancy.
 const INFANCY: Duration = Duration::from_millis(100);
 
 /// The place of one worker.
@@ -34,6 +41,8 @@ pub(super) struct Seat {
     pub(super) life: Life,
     /// How many starts in a row were in vain.
     failures: u32,
+    /// How many in a row got ready and died in their infancy.
+    infants: u32,
     /// When the process in it has greeted.
     born: Instant,
     /// Tasks that this life has done.
@@ -62,8 +71,8 @@ impl Seat {
     pub(super) fn empty() -> Self {
         let worker = WorkerId(u64::MAX);
         let born = Instant::now();
-        let (life, failures) = (Life::Empty, 0);
-        Self { worker, life, failures, born, done: 0, deadline: None, retires: false }
+        let (life, failures, infants) = (Life::Empty, 0, 0);
+        Self { worker, life, failures, infants, born, done: 0, deadline: None, retires: false }
     }
 
     /// Puts a new life into the seat; whether it is there at once.
@@ -111,12 +120,25 @@ impl Seat {
             self.life = Life::Empty;
             return Err(error);
         }
-        self.life = Life::Pause(Instant::now() + PAUSE * 4_u32.pow(self.failures - 1));
+        self.pause();
         Ok(())
+    }
+
+    /// Forgets the starts that were in vain.
+    pub(super) fn forgive(&mut self) {
+        self.failures = 0;
+    }
+
+    /// Nobody, for a while.
+    pub(super) fn pause(&mut self) {
+        let tries = (self.failures + self.infants).saturating_sub(1);
+        let pause = PAUSE.saturating_mul(4_u32.saturating_pow(tries)).min(LONGEST);
+        self.life = Life::Pause(Instant::now() + pause);
     }
 
     /// The process in it has greeted.
     pub(super) fn ready(&mut self) {
+        self.failures = 0;
         self.born = Instant::now();
         self.life = match std::mem::replace(&mut self.life, Life::Empty) {
             Life::Starting(process) => Life::Process(process),
@@ -127,17 +149,21 @@ impl Seat {
     /// Its worker has answered a task.
     pub(super) fn answered(&mut self) {
         self.done += 1;
-        self.failures = 0;
+        self.infants = 0;
     }
 
-    /// Whether the life that has just ended, with nothing begun, was so short
-    /// that its start was in vain.
-    pub(super) fn was_in_vain(&mut self) -> bool {
-        let in_vain = self.done == 0 && self.born.elapsed() < INFANCY;
-        if !in_vain {
-            self.failures = 0;
-        }
-        in_vain
+    /// Whether the life that has just ended was so short, with nothing done,
+    /// that the next had better wait.
+    pub(super) fn died_in_infancy(&mut self) -> bool {
+        let infant = self.done == 0 && self.born.elapsed() < INFANCY;
+        self.infants = if infant { self.infants.saturating_add(1) } else { 0 };
+        infant
+    }
+
+    /// Whether so many workers in a row died in their infancy that no more are
+    /// tried where somebody waits for them.
+    pub(super) fn has_no_luck(&self) -> bool {
+        self.infants >= STARTS
     }
 
     /// Whether there is a worker that can be given tasks.

@@ -14,6 +14,17 @@ use crate::scheduler::{Action, Event, Holder, Outcome, TaskId, WorkerId};
 impl Engine {
     /// Does what the scheduler wants, and what follows from that.
     pub(super) fn act(&mut self) {
+        loop {
+            self.act_once();
+            self.clear_away();
+            // If nobody is left, all that waits has been cancelled.
+            if self.actions.is_empty() {
+                return;
+            }
+        }
+    }
+
+    fn act_once(&mut self) {
         let mut next = 0;
         while let Some(action) = self.actions.get(next).copied() {
             next += 1;
@@ -41,7 +52,6 @@ impl Engine {
             }
         }
         self.actions.clear();
-        self.clear_away();
     }
 
     pub(super) fn seat(&mut self, worker: WorkerId) -> Option<&mut Seat> {
@@ -86,6 +96,7 @@ impl Engine {
     pub(super) fn finish(&mut self, task: TaskId, outcome: Outcome) {
         let cause = match outcome {
             Outcome::DependencyFailed { cause } => self.cause(task, cause),
+            Outcome::Cancelled => self.desertion(task),
             _ => None,
         };
         let Some(entry) = self.entries.get_mut(task) else { return };
@@ -107,6 +118,14 @@ impl Engine {
             work.input.holes.iter().find_map(|(_, task)| of(*task))
         };
         of(cause).or_else(between)
+    }
+
+    /// Why a task is cancelled that depends on one that nobody was left to do.
+    fn desertion(&self, task: TaskId) -> Option<Error> {
+        let work = self.entries.get(task)?.work.as_ref()?;
+        let end = |task| self.entries.get(task)?.end();
+        let mut ends = work.input.holes.iter().filter_map(|(_, task)| end(*task));
+        ends.find(|end| matches!(end, Error::Deserted { .. }))
     }
 
     pub(super) fn dismiss(&mut self, worker: WorkerId) {

@@ -5,22 +5,20 @@ use std::time::Instant;
 use processes::Gone;
 
 use super::super::entry::{Entry, Trouble};
-use super::super::process::Wrong;
+use super::super::process::{At, Wrong};
 use super::super::seat::{Life, Seat};
 use super::{DEPTH, Engine};
 use crate::Error;
-use crate::ids::TaskMap;
 use crate::scheduler::{Event, TaskId, WorkerId};
 
 impl Engine {
-    /// Brings the number of workers to this. A cluster that all workers have
-    /// deserted stays so: its futures have been told.
+    /// Brings the number of workers to this. Whoever asks for it may have mended
+    /// what hindered them, so those that were given up are tried again, and
+    /// those that are about to be have all their tries before them.
     pub(super) fn scale(&mut self, workers: usize) {
-        if self.deserted.is_some() {
-            return;
-        }
-        // Those that were given up do not count, and may be tried again.
+        (self.deserted, self.vain) = (None, None);
         self.seats.retain(|seat| !matches!(seat.life, Life::Empty));
+        self.seats.iter_mut().for_each(Seat::forgive);
         let staying = self.seats.iter().filter(|seat| !seat.retires).count();
         for _ in staying..workers {
             self.seats.push(Seat::empty());
@@ -44,26 +42,32 @@ impl Engine {
                 seat.life = Life::Empty;
             }
         }
-        self.clear_away();
     }
 
     /// Takes away the seats of those that have retired, and looks whether
     /// anybody is left. Not while seats are being counted through.
     pub(super) fn clear_away(&mut self) {
         self.seats.retain(|seat| !(seat.retires && matches!(seat.life, Life::Empty)));
-        if self.deserted.is_some() || self.seats.iter().any(|s| !matches!(s.life, Life::Empty)) {
+        let is_empty = |seat: &Seat| matches!(seat.life, Life::Empty);
+        if self.seats.is_empty() || !self.seats.iter().all(is_empty) {
             return;
         }
-        // Without an error none was given up, and some are about to come.
+        // It is told once: all seats stay empty until somebody scales.
         let Some(error) = self.vain.take() else { return };
-        let error = Error::Deserted { source: Box::new(error) };
-        for entry in self.entries.values_mut() {
-            if let Some(slot) = &entry.slot {
-                slot.settle(Err(error.clone()));
-            }
-        }
-        self.entries = TaskMap::default();
-        self.deserted = Some(error);
+        self.deserted = Some(Error::Deserted { source: Box::new(error) });
+        let pending = self.entries.iter().filter(|(_, entry)| entry.is_pending());
+        let tasks = pending.map(|(task, _)| task).collect();
+        self.desert(tasks);
+    }
+
+    /// Nobody is there who could do these, and nobody is to come.
+    pub(super) fn desert(&mut self, mut tasks: Vec<TaskId>) {
+        let Self { deserted: Some(error), entries, .. } = self else { return };
+        tasks.retain(|task| {
+            let entry = entries.get_mut(*task).filter(|entry| entry.is_pending());
+            entry.map(|entry| entry.deserted(error)).is_some()
+        });
+        self.tell(Event::Cancelled { tasks, kill: false });
     }
 
     /// Puts a new life into a seat.
@@ -134,7 +138,6 @@ impl Engine {
                 Life::Echo(_) | Life::Empty => {}
             }
         }
-        self.clear_away();
         something
     }
 
@@ -190,38 +193,50 @@ impl Engine {
 
     /// A worker process is gone. If we have killed it, that is for a task that
     /// is over already, and held against none.
-    pub(super) fn lost(&mut self, at: usize, gone: Gone, by_us: bool) {
+    pub(super) fn lost(&mut self, seat_at: usize, gone: Gone, by_us: bool) {
         let Self { seats, answers, entries, .. } = self;
-        let seat = &mut seats[at];
+        let seat = &mut seats[seat_at];
         let Life::Process(process) = &mut seat.life else { return };
         let (worker, retires) = (seat.worker, seat.retires);
         let mut answers = std::mem::take(answers);
         let name = |task| entries.get(task).map_or("unknown", Entry::task);
-        let (error, begun) = process.bury(gone, name, &mut answers);
-        let begun = begun.filter(|_| !by_us);
+        let (error, at_what) = process.bury(gone, name, &mut answers);
         // The dead one is buried before another is born.
         seat.life = Life::Empty;
         for (task, answer) in answers.drain(..) {
             self.answered(worker, task, answer);
         }
         self.answers = answers;
-        if let Some(entry) = begun.and_then(|begun| self.entries.get_mut(begun))
-            && entry.end().is_none()
-        {
-            entry.error = Some(Box::new(Trouble::Died(error.clone())));
+        let mut begun = None;
+        match at_what {
+            _ if by_us => {}
+            At::Task(task) => {
+                begun = Some(task);
+                if let Some(entry) = self.entries.get_mut(task).filter(|e| e.end().is_none()) {
+                    entry.error = Some(Box::new(Trouble::Died(error.clone())));
+                }
+            }
+            At::Between(tasks) => {
+                for task in tasks {
+                    if let Some(entry) = self.entries.get_mut(task) {
+                        entry.suspect = true;
+                    }
+                }
+            }
         }
         self.tell(Event::WorkerLost { worker, begun: begun.into_iter().collect() });
+        let seat = &mut self.seats[seat_at];
         if retires {
             // The empty seat is taken away later, for others are looked at now.
             return;
         }
-        let seat = &mut self.seats[at];
-        if !by_us && begun.is_none() && seat.was_in_vain() {
-            if let Err(e) = seat.failed(Error::Start(error)) {
-                self.given_up(e);
-            }
-        } else {
-            self.fill(at);
+        if by_us || begun.is_some() || !seat.died_in_infancy() {
+            return self.fill(seat_at);
         }
+        if self.started.is_some() && seat.has_no_luck() {
+            // Or who waits for the first workers would wait for ever.
+            return self.given_up(Error::Start(error));
+        }
+        seat.pause();
     }
 }
