@@ -10,6 +10,7 @@ mod engine;
 mod entry;
 mod inbox;
 mod process;
+mod recorder;
 mod seat;
 mod thread;
 
@@ -24,6 +25,7 @@ use processes::Answer;
 use crate::backend::{Backend, Call};
 use crate::client::Client;
 use crate::scheduler::TaskId;
+use crate::timeline::Timeline;
 use crate::{Error, Info, Placement, Policy};
 
 use engine::Engine;
@@ -42,6 +44,7 @@ pub struct LocalCluster {
     pub(crate) placement: Placement,
     pub(crate) policy: Policy,
     pub(crate) time_to_live: Option<Duration>,
+    pub(crate) timeline: bool,
 }
 
 /// What workers are.
@@ -63,6 +66,7 @@ impl LocalCluster {
             placement: Placement::default(),
             policy: Policy::default(),
             time_to_live: None,
+            timeline: false,
         }
     }
 
@@ -118,6 +122,16 @@ impl LocalCluster {
     /// signs. At least some milliseconds.
     pub fn time_to_live(mut self, silence: Duration) -> Self {
         self.time_to_live = Some(silence);
+        self
+    }
+
+    /// Whether it is recorded which worker runs what when, for
+    /// [`Client::timeline`].
+    ///
+    /// Each task costs two looks at the clock then, and some 100 bytes until
+    /// the timeline is taken. Without, nothing of it is there.
+    pub fn timeline(mut self, recorded: bool) -> Self {
+        self.timeline = recorded;
         self
     }
 
@@ -201,6 +215,12 @@ impl Backend for Local {
         self.inbox.send(Command::Info(tell));
         // An engine that has ended has nothing left.
         info.recv().unwrap_or_default()
+    }
+
+    fn timeline(&self) -> Timeline {
+        let (tell, timeline) = mpsc::channel();
+        self.inbox.send(Command::Timeline(tell));
+        timeline.recv().unwrap_or_default()
     }
 
     fn is_remote(&self) -> bool {

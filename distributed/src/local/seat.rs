@@ -93,10 +93,10 @@ impl Seat {
                 options.heartbeat = cluster.time_to_live.map(|limit| limit / 4);
                 options.keep_stderr = true;
                 Worker::start(options)
-                    .map(|worker| Life::Starting(ProcessWorker::new(worker)))
+                    .map(|worker| Life::Starting(ProcessWorker::new(worker, cluster.timeline)))
                     .map_err(Error::Start)
             }
-            Kind::Threads => ThreadWorker::start(worker, inbox)
+            Kind::Threads => ThreadWorker::start(worker, inbox, cluster.timeline)
                 .map(|thread| Life::Thread(thread, Vec::new()))
                 .map_err(|e| Error::Thread(Arc::new(e))),
             Kind::Echo => Ok(Life::Echo(VecDeque::new())),

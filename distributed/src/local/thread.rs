@@ -11,7 +11,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use processes::Answer;
+use processes::{Answer, Span};
 
 use super::inbox::{Inbox, Report};
 use crate::backend::{Here, Input};
@@ -57,12 +57,12 @@ impl Desk {
 }
 
 impl ThreadWorker {
-    pub(super) fn start(worker: WorkerId, inbox: &Arc<Inbox>) -> io::Result<Self> {
+    pub(super) fn start(worker: WorkerId, inbox: &Arc<Inbox>, timed: bool) -> io::Result<Self> {
         let (desk, inbox) = (Arc::new(Desk::default()), Arc::clone(inbox));
         let own = Arc::clone(&desk);
         let thread = std::thread::Builder::new()
             .name(name(worker))
-            .spawn(move || work(&own, worker, &inbox))?;
+            .spawn(move || work(&own, worker, &inbox, timed))?;
         Ok(Self { desk, thread: Some(thread) })
     }
 
@@ -151,7 +151,7 @@ impl Drop for Unwinding<'_> {
     }
 }
 
-fn work(desk: &Desk, worker: WorkerId, inbox: &Inbox) {
+fn work(desk: &Desk, worker: WorkerId, inbox: &Inbox, timed: bool) {
     let _guard = Unwinding(inbox);
     let mut state = desk.state();
     while !state.over {
@@ -166,9 +166,15 @@ fn work(desk: &Desk, worker: WorkerId, inbox: &Inbox) {
         if let Some(limit) = work.deadline.and_then(|limit| Instant::now().checked_add(limit)) {
             inbox.begun(worker, task, limit);
         }
-        let answer = work.run();
+        let (answer, span) = match timed {
+            false => (work.run(), None),
+            true => {
+                let (answer, span) = Span::of(|| work.run());
+                (answer, Some(span))
+            }
+        };
         drop(work);
-        inbox.report(Report { worker, task, answer });
+        inbox.report(Report { worker, task, answer, span });
         state = desk.state();
         state.running = false;
     }
