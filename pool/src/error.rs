@@ -16,8 +16,8 @@ pub enum Error {
     #[error("a pool needs at least one worker")]
     NoWorkers,
     /// The system gave no thread.
-    #[error("cannot start a thread of the pool")]
-    Thread(#[source] Arc<io::Error>),
+    #[error("cannot start a thread of the pool: {0}")]
+    Thread(Arc<io::Error>),
     /// The function panicked in this process. The worker lives on.
     #[error("{} panicked: {message}{}", named(*item, *task), at(location.as_deref()))]
     Panicked {
@@ -52,8 +52,8 @@ pub enum Error {
     Closed,
     /// A worker process could not be started, when the pool was made or in the
     /// place of one that had died.
-    #[error("cannot start a worker process")]
-    Spawn(#[source] Arc<processes::Error>),
+    #[error("cannot start a worker process: {0}")]
+    Spawn(Arc<processes::Error>),
     /// The item or task took longer than the pool's deadline. Its process was
     /// killed, and another has taken the place.
     #[error("{} was not done after {limit:?}; its process was killed", named(*item, Some(task)))]

@@ -163,6 +163,13 @@ impl Worker {
         self.written.0 < self.flights.len()
     }
 
+    /// How many bytes of requests have yet to be written.
+    pub fn unwritten(&self) -> usize {
+        let waiting = self.flights.range(self.written.0.min(self.flights.len())..);
+        let frames = waiting.map(|flight| &self.frames[(flight.number % SLOTS) as usize]);
+        frames.map(|frame| frame.bytes().len()).sum::<usize>().saturating_sub(self.written.1)
+    }
+
     /// Writes as much of the requests as goes without waiting; `true` if that
     /// is all.
     ///
