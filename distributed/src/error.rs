@@ -81,6 +81,13 @@ pub enum Error {
     #[error("cannot start a worker: {0}")]
     Start(#[source] processes::Error),
 
+    /// The initializer failed in a worker, or took it along.
+    #[error("the initializer failed: {message}")]
+    Initializer {
+        /// What it said.
+        message: String,
+    },
+
     /// A thread could not be started, or the system is out of descriptors.
     #[error("cannot start a thread: {0}")]
     Thread(#[source] Arc<io::Error>),

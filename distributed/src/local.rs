@@ -9,18 +9,22 @@
 mod engine;
 mod entry;
 mod inbox;
+mod initializer;
 mod process;
 mod recorder;
 mod seat;
 mod thread;
 
+use std::fmt::Display;
 use std::num::NonZero;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use processes::Answer;
+use processes::{Answer, Task};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 use crate::backend::{Backend, Call};
 use crate::client::Client;
@@ -30,6 +34,7 @@ use crate::{Error, Info, Placement, Policy};
 
 use engine::Engine;
 use inbox::{Command, Inbox};
+use initializer::Initializer;
 
 /// Dask's default: a task may outlive three workers.
 const ALLOWED_FAILURES: u32 = 3;
@@ -44,6 +49,8 @@ pub struct LocalCluster {
     pub(crate) placement: Placement,
     pub(crate) policy: Policy,
     pub(crate) time_to_live: Option<Duration>,
+    pub(crate) memory_limit: Option<u64>,
+    pub(crate) initializer: Option<Arc<Initializer>>,
     pub(crate) timeline: bool,
 }
 
@@ -66,6 +73,8 @@ impl LocalCluster {
             placement: Placement::default(),
             policy: Policy::default(),
             time_to_live: None,
+            memory_limit: None,
+            initializer: None,
             timeline: false,
         }
     }
@@ -125,6 +134,54 @@ impl LocalCluster {
         self
     }
 
+    /// How many bytes of memory a worker process may have (its resident set; what
+    /// its tasks start is not counted). One that is found above that is killed
+    /// and replaced, and that counts as a failed attempt at the task that it was
+    /// at, as in Dask; the error of the last names the limit. Threads share one
+    /// memory, and have no limit.
+    ///
+    /// It is looked at four times a second, so a higher peak may pass unseen: for
+    /// a limit that holds at every moment there are the system's own (`setrlimit`,
+    /// control groups). A worker takes a few megabytes before it does anything; with
+    /// a limit below that, workers come and go four times a second.
+    pub fn memory_limit(mut self, bytes: u64) -> Self {
+        self.memory_limit = Some(bytes);
+        self
+    }
+
+    /// Runs a task with this input in every worker before it gets work, also in
+    /// those that take the place of others or are added later. On worker
+    /// processes it must be in the registry.
+    ///
+    /// If it fails or panics, there is no cluster; later, the place of the worker
+    /// is given up at once, for it would fail again, until
+    /// [`scale`](Client::scale). A worker that dies in it is started again, three
+    /// times in all. One that never returns is waited for; one that stops its
+    /// process is over its [time to live](Self::time_to_live), too.
+    ///
+    /// ```
+    /// use distributed::{Client, Error};
+    /// use processes::Task;
+    ///
+    /// const PREPARE: Task<u32, Result<(), String>> =
+    ///     Task::new("prepare", |level| if level < 9 { Ok(()) } else { Err("too high".into()) });
+    ///
+    /// let threads = || Client::local().n_workers(2).processes(false);
+    /// let failed = threads().initializer(&PREPARE, &9).start();
+    /// assert!(matches!(failed, Err(Error::Initializer { message }) if message == "too high"));
+    /// let client = threads().initializer(&PREPARE, &3).start()?;
+    /// # client.close();
+    /// # Ok::<(), Error>(())
+    /// ```
+    pub fn initializer<In, E>(mut self, task: &Task<In, Result<(), E>>, input: &In) -> Self
+    where
+        In: Serialize + DeserializeOwned + 'static,
+        E: Serialize + DeserializeOwned + Display + 'static,
+    {
+        self.initializer = Some(Arc::new(Initializer::new(task, input)));
+        self
+    }
+
     /// Whether it is recorded which worker runs what when, for
     /// [`Client::timeline`].
     ///
@@ -138,8 +195,9 @@ impl LocalCluster {
     /// Starts the workers, all at once, and waits until all are there.
     ///
     /// # Errors
-    /// [`Error::NoWorkers`] if none are asked for; [`Error::Start`] or
-    /// [`Error::Thread`] if one cannot be started, after ending the others.
+    /// [`Error::NoWorkers`] if none are asked for; [`Error::Start`],
+    /// [`Error::Thread`] or [`Error::Initializer`] if one cannot be started,
+    /// after ending the others.
     pub fn start(self) -> Result<Client, Error> {
         if self.n_workers == 0 {
             return Err(Error::NoWorkers);

@@ -12,8 +12,8 @@ use crate::status::Exit;
 /// Why a task brought no result, or a process could not be had.
 ///
 /// Only [`Died`](Error::Died), [`Unresponsive`](Error::Unresponsive),
-/// [`Protocol`](Error::Protocol) and [`Io`](Error::Io) end the worker; after
-/// any other error it serves on.
+/// [`Memory`](Error::Memory), [`Protocol`](Error::Protocol) and [`Io`](Error::Io)
+/// end the worker; after any other error it serves on.
 /// The error can be cloned, for one death may be the answer to several calls.
 /// Its `Debug` form is the same sentence as its `Display` form: that is what
 /// `unwrap` shows, and a `main` that returns it.
@@ -66,6 +66,22 @@ pub enum Error {
         task: &'static str,
         /// How long it was waited for.
         silence: Duration,
+    },
+
+    /// The process had more memory than it may have, and was killed.
+    #[error(
+        "worker {pid} had {bytes} bytes of memory in task {task}, over its limit of {limit}, \
+         and was killed"
+    )]
+    Memory {
+        /// The process, which has been reaped.
+        pid: u32,
+        /// The task that it was at.
+        task: &'static str,
+        /// How much it had when it was found.
+        bytes: u64,
+        /// How much it may have.
+        limit: u64,
     },
 
     /// The task panicked; the process that ran it lives on.

@@ -71,7 +71,8 @@
 //! | [`Span`], [`Worker::timed_request`] | the same, and when each call began and ended |
 //! | `codec`, `wire`, `control` | values as bytes, frames, the shared page (private) |
 //! | `arena`, `fill`, `spare` | large frames in shared memory, many values at a vector's end, large buffers (private) |
-//! | `batch`, `reply`, `serve` | a request at work, what a failure says, the worker's loop (private) |
+//! | `batch`, `outbox` | a request at work, and answers that do not wait for it (private) |
+//! | `reply`, `serve` | what a failure says, the worker's loop (private) |
 //!
 //! # Invariants
 //!
@@ -109,6 +110,7 @@ mod entry;
 mod error;
 mod fill;
 pub mod fork;
+mod outbox;
 mod panics;
 pub mod pipe;
 pub mod reexec;

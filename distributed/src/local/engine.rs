@@ -20,7 +20,7 @@ use super::entry::{Entry, Trouble};
 use super::inbox::{Command, Inbox, Letters, refuse};
 use super::process::Answered;
 use super::recorder::Recorder;
-use super::seat::{Life, Seat};
+use super::seat::Seat;
 use crate::backend::{Call, Input};
 use crate::ids::TaskMap;
 use crate::info::{Info, WorkerInfo};
@@ -116,7 +116,7 @@ impl Engine {
     }
 
     fn read_letters(&mut self, letters: &mut Letters) -> bool {
-        let something = !letters.commands.is_empty() || !letters.reports.is_empty();
+        let mut something = !letters.commands.is_empty() || !letters.reports.is_empty();
         for command in letters.commands.drain(..) {
             match command {
                 Command::Submit(calls) => self.submit(calls),
@@ -135,6 +135,10 @@ impl Engine {
                 // Who asks is told, or does not want to know any more.
                 Command::Info(tell) => _ = tell.send(self.info()),
             }
+        }
+        for (worker, outcome) in letters.prepared.drain(..) {
+            something = true;
+            self.prepared(worker, outcome);
         }
         // Before the reports, which may be of the same tasks.
         for (worker, task, deadline) in letters.begun.drain(..) {
@@ -276,17 +280,7 @@ impl Drop for Engine {
         let mut letters = Letters::default();
         self.inbox.take(&mut letters);
         letters.commands.into_iter().for_each(refuse);
-        // All are told to end before one is waited for.
-        for seat in &mut self.seats {
-            match &mut seat.life {
-                Life::Process(process) | Life::Starting(process) if process.is_busy() => {
-                    process.kill();
-                }
-                Life::Process(process) | Life::Starting(process) => process.dismiss(),
-                Life::Thread(thread, _) => thread.dismiss(),
-                Life::Echo(_) | Life::Pause(_) | Life::Empty => {}
-            }
-        }
+        self.see_off();
         self.seats.clear();
         for entry in self.entries.values() {
             if let Some(slot) = &entry.slot {

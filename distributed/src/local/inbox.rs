@@ -8,10 +8,10 @@ use std::time::Instant;
 use nix::sys::eventfd::{EfdFlags, EventFd};
 use processes::{Answer, Span};
 
-use crate::Info;
 use crate::backend::Call;
 use crate::scheduler::{TaskId, WorkerId};
 use crate::timeline::Timeline;
+use crate::{Error, Info};
 
 /// Futures are dropped by the thousand, and nobody waits for what follows from
 /// it: the engine is woken for so many at once, and for the first of them, so
@@ -47,6 +47,8 @@ pub(super) struct Letters {
     pub(super) reports: Vec<Report>,
     /// Tasks with a deadline that threads have begun, and when that is.
     pub(super) begun: Vec<(WorkerId, TaskId, Instant)>,
+    /// Threads whose initializers have ended, and how.
+    pub(super) prepared: Vec<(WorkerId, Result<(), Error>)>,
     pub(super) closed: bool,
 }
 
@@ -145,6 +147,11 @@ impl Inbox {
         self.wake();
     }
 
+    pub(super) fn prepared(&self, worker: WorkerId, outcome: Result<(), Error>) {
+        self.letters().prepared.push((worker, outcome));
+        self.wake();
+    }
+
     /// Takes nothing more, and tells the engine to end.
     pub(super) fn close(&self) {
         self.letters().closed = true;
@@ -160,6 +167,7 @@ impl Inbox {
         std::mem::swap(&mut letters.released, &mut full.released);
         std::mem::swap(&mut letters.reports, &mut full.reports);
         std::mem::swap(&mut letters.begun, &mut full.begun);
+        std::mem::swap(&mut letters.prepared, &mut full.prepared);
     }
 
     /// Whether something has come.
@@ -175,6 +183,7 @@ impl Inbox {
         let may = letters.commands.is_empty()
             && letters.reports.is_empty()
             && letters.begun.is_empty()
+            && letters.prepared.is_empty()
             && letters.released.len() < RELEASES
             && !letters.closed;
         let doze = if letters.released.is_empty() { Doze::Sleep } else { Doze::Nap };
@@ -195,7 +204,7 @@ impl Inbox {
 pub(super) fn refuse(command: Command) {
     if let Command::Submit(calls) = command {
         for call in calls {
-            call.slot.settle(Err(crate::Error::Closed { task: call.slot.task }));
+            call.slot.settle(Err(Error::Closed { task: call.slot.task }));
         }
     }
 }

@@ -6,12 +6,16 @@
 //! dies it is known which task it was at.
 
 use std::collections::VecDeque;
+use std::fs;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
 use processes::{Answer, Gone, Span, Worker, now_ns};
 
+use super::LocalCluster;
 use super::entry::Entry;
+use super::initializer::failed;
+use crate::Error;
 use crate::ids::TaskMap;
 use crate::scheduler::TaskId;
 
@@ -27,6 +31,8 @@ const GLANCE: Duration = Duration::from_millis(250);
 /// A worker process, and what lies with it.
 pub(super) struct ProcessWorker {
     worker: Worker,
+    /// It is at its initializer.
+    preparing: bool,
     /// What it will be sent next.
     outgoing: VecDeque<TaskId>,
     /// What it was sent: one request at work, one waiting.
@@ -34,6 +40,7 @@ pub(super) struct ProcessWorker {
     /// Its last sign of life, and when that came.
     beat: (u32, Instant),
     glanced: Instant,
+    watched: Instant,
     /// Whether it says with each answer when the task ran.
     timed: bool,
     /// Tasks that it is to be killed for as soon as it is in the middle of one.
@@ -69,6 +76,14 @@ pub(super) enum At {
     Between(Vec<TaskId>),
 }
 
+/// Why a worker did not get ready.
+pub(super) enum Unready {
+    /// It would come to the same with another.
+    Failed(Error),
+    /// It died, as others need not.
+    Died(Error),
+}
+
 /// What may be wrong with a worker that says nothing.
 pub(super) enum Wrong {
     Gone(Gone),
@@ -89,25 +104,57 @@ impl ProcessWorker {
     pub(super) fn new(worker: Worker, timed: bool) -> Self {
         let now = Instant::now();
         let (outgoing, flights) = (VecDeque::new(), VecDeque::new());
-        let (beat, doomed) = ((0, now), Vec::new());
-        Self { worker, outgoing, flights, beat, glanced: now, timed, doomed }
+        let (preparing, beat, doomed) = (false, (0, now), Vec::new());
+        let (glanced, watched) = (now, now);
+        Self { worker, preparing, outgoing, flights, beat, glanced, watched, timed, doomed }
     }
 
     pub(super) fn pid(&self) -> u32 {
         self.worker.pid()
     }
 
-    /// As [`Worker::is_ready`].
-    pub(super) fn is_ready(&mut self) -> Result<bool, processes::Error> {
-        let ready = self.worker.is_ready();
-        self.beat.1 = Instant::now();
-        // Or who waits for it would be told to look again at once.
-        self.glanced = self.beat.1;
-        ready
+    /// Whether it has greeted, and its initializer is done.
+    ///
+    /// # Errors
+    /// [`Error::Start`], [`Error::Initializer`]; it is gone then, or to go.
+    pub(super) fn is_ready(&mut self, cluster: &LocalCluster) -> Result<bool, Unready> {
+        if !self.preparing {
+            let ready = self.worker.is_ready();
+            self.beat = (self.worker.heartbeat(), Instant::now());
+            self.watched = self.beat.1;
+            // Or who waits for it would be told to look again at once.
+            self.glanced = self.beat.1;
+            if !ready.map_err(|e| Unready::Died(Error::Start(e)))? {
+                return Ok(false);
+            }
+        }
+        let Some(initializer) = &cluster.initializer else { return Ok(true) };
+        let task = initializer.task();
+        if !self.preparing {
+            let input = initializer.input().map_err(Unready::Failed)?;
+            let mut request = self.worker.mixed_request(false);
+            request.push_call(task, [input]).map_err(|e| Unready::Failed(failed(e)))?;
+            request.post();
+            self.preparing = true;
+        }
+        let _ = self.worker.write();
+        let gone = match self.worker.replies() {
+            Ok(Some(mut replies)) => {
+                self.preparing = false;
+                let answer = replies.next_answer().expect("a call has an answer");
+                return initializer.verdict(&answer).map(|()| true).map_err(Unready::Failed);
+            }
+            Ok(None) => match self.watch(cluster) {
+                Some(Wrong::Gone(gone)) => gone,
+                _ => return Ok(false),
+            },
+            Err(gone) => gone,
+        };
+        Err(Unready::Died(failed(self.worker.bury(task, gone))))
     }
 
     pub(super) fn is_busy(&self) -> bool {
-        !self.flights.is_empty()
+        self.preparing || !self.flights.is_empty()
     }
 
     /// Puts a task behind what lies there.
@@ -220,12 +267,18 @@ impl ProcessWorker {
     }
 
     /// Whether it is as it should be, for who has waited for it.
-    pub(super) fn watch(&mut self, time_to_live: Option<Duration>) -> Option<Wrong> {
+    pub(super) fn watch(&mut self, cluster: &LocalCluster) -> Option<Wrong> {
         let now = Instant::now();
+        let since = now.duration_since(std::mem::replace(&mut self.watched, now));
         if now.duration_since(self.glanced) >= GLANCE {
             self.glanced = now;
             if !self.worker.is_alive() {
                 return Some(Wrong::Gone(Gone::Closed));
+            }
+            if let Some(limit) = cluster.memory_limit
+                && let Some(bytes) = resident(self.pid()).filter(|bytes| *bytes > limit)
+            {
+                return Some(Wrong::Gone(Gone::Heavy { bytes, limit }));
             }
         }
         if let Some(flight) = self.flights.front_mut()
@@ -247,9 +300,11 @@ impl ProcessWorker {
             let flights = &self.flights;
             self.doomed.retain(|task| flights.iter().any(|flight| flight.tasks.contains(task)));
         }
-        if let Some(limit) = time_to_live {
+        if let Some(limit) = cluster.time_to_live {
             let beat = self.worker.heartbeat();
-            if beat != self.beat.0 {
+            // It is looked at four times in this time, unless this program stood
+            // still; then its workers may have, too.
+            if beat != self.beat.0 || since >= limit / 2 {
                 self.beat = (beat, now);
             } else if now.duration_since(self.beat.1) >= limit {
                 return Some(Wrong::Gone(Gone::Silent(limit)));
@@ -369,7 +424,10 @@ impl ProcessWorker {
             let flights = self.flights.iter();
             return (error, At::Between(flights.flat_map(|f| f.tasks.iter().copied()).collect()));
         };
-        if let processes::Error::Died { task: its, .. } = &mut error {
+        if let processes::Error::Died { task: its, .. }
+        | processes::Error::Unresponsive { task: its, .. }
+        | processes::Error::Memory { task: its, .. } = &mut error
+        {
             *its = name(task);
         }
         (error, At::Task(task))
@@ -386,9 +444,22 @@ impl ProcessWorker {
         self.worker.dismiss();
     }
 
+    /// Whether one that was let go has left: it says nothing any more.
+    pub(super) fn has_left(&mut self) -> bool {
+        self.worker.replies().is_err()
+    }
+
     pub(super) fn has_unwritten(&self) -> bool {
         self.worker.has_unwritten()
     }
+}
+
+/// How many bytes of memory a process has, if that can be found out.
+fn resident(pid: u32) -> Option<u64> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    let kibibytes: u64 = line.trim().strip_suffix("kB")?.trim_end().parse().ok()?;
+    Some(kibibytes << 10)
 }
 
 impl AsFd for ProcessWorker {

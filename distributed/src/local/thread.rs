@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 use processes::{Answer, Span};
 
 use super::inbox::{Inbox, Report};
+use super::initializer::Initializer;
 use crate::backend::{Here, Input};
 use crate::scheduler::{TaskId, WorkerId};
 
@@ -57,12 +58,24 @@ impl Desk {
 }
 
 impl ThreadWorker {
-    pub(super) fn start(worker: WorkerId, inbox: &Arc<Inbox>, timed: bool) -> io::Result<Self> {
+    /// Starts a thread. It may be given work at once; with an initializer, once
+    /// the inbox has heard that this is done.
+    pub(super) fn start(
+        worker: WorkerId,
+        inbox: &Arc<Inbox>,
+        initializer: Option<&Arc<Initializer>>,
+        timed: bool,
+    ) -> io::Result<Self> {
         let (desk, inbox) = (Arc::new(Desk::default()), Arc::clone(inbox));
         let own = Arc::clone(&desk);
-        let thread = std::thread::Builder::new()
-            .name(name(worker))
-            .spawn(move || work(&own, worker, &inbox, timed))?;
+        let initializer = initializer.cloned();
+        let thread = std::thread::Builder::new().name(name(worker)).spawn(move || {
+            let _guard = Unwinding(&inbox);
+            if let Some(initializer) = initializer {
+                inbox.prepared(worker, initializer.run_here());
+            }
+            work(&own, worker, &inbox, timed);
+        })?;
         Ok(Self { desk, thread: Some(thread) })
     }
 
@@ -152,7 +165,6 @@ impl Drop for Unwinding<'_> {
 }
 
 fn work(desk: &Desk, worker: WorkerId, inbox: &Inbox, timed: bool) {
-    let _guard = Unwinding(inbox);
     let mut state = desk.state();
     while !state.over {
         let Some(work) = state.waiting.pop_front() else {

@@ -1,4 +1,5 @@
-//! Tasks and workers that take too long, and waits that end: 36 to 38.
+//! Tasks and workers that take too long or too much, and waits that end: 36 to
+//! 38, and 51.
 
 use std::time::Duration;
 
@@ -8,7 +9,10 @@ use processes::Error as CallError;
 
 use crate::deaths::pid_in;
 use crate::harness::{both, cluster, fault, pids, runs, signal, timed, until};
-use crate::tasks::{DIE_ONCE, INCREMENT, SLEEP, WAIT, WAIT_ONCE};
+use crate::tasks::{DIE_ONCE, HOG, INCREMENT, LEAK, SLEEP, WAIT, WAIT_ONCE};
+
+/// What workers may have, where memory is limited.
+const MOST: u64 = 256 << 20;
 
 const LIFE: Duration = Duration::from_millis(400);
 
@@ -72,6 +76,46 @@ fn fault_36_stopped_workers_do_not_hold_up_the_end() {
 }
 
 #[test]
+fn fault_36_the_program_itself_stands_still() {
+    fault("limits::fault_36_the_program_itself_stands_still", || {
+        let cluster = Client::local().n_workers(2).time_to_live(LIFE).allowed_failures(0);
+        let client = cluster.start().expect("workers");
+        let running = client.map(&SLEEP, [1_500; 2]);
+        until("both run", || client.info().running == 2);
+        let before = pids(&client);
+        // As when a container is frozen: all of them, and they do not come back
+        // at the same moment.
+        let list = before.iter().map(u32::to_string).collect::<Vec<_>>().join(" ");
+        let own = std::process::id();
+        let script = format!(
+            "kill -STOP {list}; kill -STOP {own}; sleep 1; kill -CONT {own}; sleep 0.1; kill -CONT {list}"
+        );
+        let mut outside = std::process::Command::new("sh").args(["-c", &script]).spawn();
+        let values =
+            timed("36 with all its workers: no attempt counts,", || client.gather(running));
+        assert_eq!(values.expect("nobody is to blame"), [1_500; 2]);
+        assert_eq!(pids(&client), before, "they are the same");
+        outside.as_mut().expect("a shell").wait().expect("it ends");
+    });
+}
+
+#[test]
+fn fault_36_stopped_workers_are_let_go_without_delay() {
+    fault("limits::fault_36_stopped_workers_are_let_go_without_delay", || {
+        let client = cluster(9);
+        let stopped: Vec<u32> = pids(&client).into_iter().skip(1).collect();
+        stopped.iter().for_each(|pid| signal(*pid, Signal::SIGSTOP));
+        client.scale(1).expect("it can be scaled");
+        timed("36 eight stopped ones retire: another works meanwhile", || {
+            assert_eq!(client.submit(&INCREMENT, 1).result().expect("one is there"), 2);
+            until("they are gone", || !stopped.iter().any(|pid| runs(*pid)));
+        });
+        let pids = pids(&client);
+        pids.iter().for_each(|pid| signal(*pid, Signal::SIGSTOP));
+    });
+}
+
+#[test]
 fn fault_37_task_over_its_deadline() {
     fault("limits::fault_37_task_over_its_deadline", || {
         let limit = Duration::from_millis(100);
@@ -129,5 +173,44 @@ fn fault_38_a_wait_that_ends_loses_nothing() {
                 assert_eq!(futures[0].result().expect("it was not lost"), 200);
             });
         }
+    });
+}
+
+#[test]
+fn fault_51_more_memory_than_is_allowed() {
+    fault("limits::fault_51_more_memory_than_is_allowed", || {
+        let cluster = Client::local().n_workers(2).memory_limit(MOST).allowed_failures(1);
+        let client = cluster.start().expect("workers");
+        let modest = client.map(&HOG, [16; 4]);
+        let hog = client.submit(&HOG, 400);
+        let what = "51 `WorkerKilled` after 2 attempts, names the limit; others are done,";
+        match timed(what, || hog.result()) {
+            Err(Error::WorkerKilled { task: "hog", attempts: 2, last }) => {
+                assert!(last.to_string().contains(&MOST.to_string()), "{last}");
+                match last {
+                    CallError::Memory { task: "hog", bytes, limit: MOST, .. } => {
+                        assert!((MOST..400 << 21).contains(&bytes), "{bytes}");
+                    }
+                    other => panic!("{other:?}"),
+                }
+            }
+            other => panic!("{other:?}"),
+        }
+        assert_eq!(client.gather(modest).expect("they are modest"), [16; 4]);
+        assert_eq!(client.submit(&INCREMENT, 1).result().expect("it goes on"), 2);
+    });
+}
+
+#[test]
+fn fault_51_memory_that_is_left_by_others() {
+    fault("limits::fault_51_memory_that_is_left_by_others", || {
+        let client = Client::local().n_workers(1).memory_limit(MOST).start().expect("a worker");
+        let before = pids(&client);
+        // With what the worker has itself it is too much at the very end of the
+        // task, when it is hardly ever looked at.
+        assert_eq!(client.submit(&LEAK, MOST >> 20).result().expect("it is soon over"), 256);
+        let what = "51 of a worker that has nothing to do: replaced,";
+        timed(what, || until("another", || !pids(&client).is_empty() && pids(&client) != before));
+        assert_eq!(client.submit(&INCREMENT, 1).result().expect("nobody is to blame"), 2);
     });
 }

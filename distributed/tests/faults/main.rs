@@ -10,6 +10,7 @@ mod harness;
 mod innocence;
 mod lifecycle;
 mod limits;
+mod preparing;
 mod starting;
 mod tasks;
 mod values;

@@ -9,10 +9,12 @@ use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use distributed::{Client, Error};
+use distributed::{Client, Error, Place};
 use nix::sys::signal::Signal;
 
-use crate::harness::{cluster, fault, fault_with, inside, pids, print, signal_all, timed, until};
+use crate::harness::{
+    cluster, fault, fault_with, inside, pids, print, signal, signal_all, timed, until,
+};
 use crate::tasks::{EXIT, INCREMENT};
 
 /// While the file of this name is there, workers end before their entry. Each
@@ -137,6 +139,29 @@ fn fault_23_some_of_the_workers_cannot_be_started() {
         fs::remove_file(&file).expect("it is there");
         client.scale(3).expect("it can be scaled");
         until("three workers", || client.info().workers.len() == 3);
+    });
+}
+
+#[test]
+fn fault_23_retired_while_another_cannot_be_started() {
+    let test = "starting::fault_23_retired_while_another_cannot_be_started";
+    fault_of(test, EARLY, || {
+        let file = env::var(EARLY).expect("it is set");
+        for which in [0, 1] {
+            let client = cluster(2);
+            let pids = pids(&client);
+            fs::write(&file, "").expect("a file");
+            let before = starts(EARLY);
+            signal(pids[which], Signal::SIGKILL);
+            until("another is tried", || starts(EARLY) > before);
+            // Whoever is there stays, and whoever tries need not.
+            client.scale(1).expect("it can be scaled");
+            let mapped = client.gather(client.map(&INCREMENT, 0..100)).expect("one is there");
+            assert_eq!(mapped, (1..101).collect::<Vec<_>>());
+            let left: Vec<_> = client.info().workers.into_iter().map(|w| w.place).collect();
+            assert_eq!(left, [Place::Process { pid: pids[1 - which] }]);
+            fs::remove_file(&file).expect("it is there");
+        }
     });
 }
 

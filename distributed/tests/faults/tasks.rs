@@ -130,6 +130,12 @@ pub(crate) const HOG: Task<u64, u64> = Task::new("hog", |mebibytes| {
     held.iter().map(|piece| u64::from(piece[1 << 10])).sum()
 });
 
+/// Takes so many MiB, and never gives them back.
+pub(crate) const LEAK: Task<u64, u64> = Task::new("leak", |mebibytes| {
+    std::mem::forget(black_box(vec![1_u8; (mebibytes << 20) as usize]));
+    mebibytes
+});
+
 pub(crate) const TAKE: Task<Fickle, u8> = Task::new("take", |fickle| fickle.0);
 pub(crate) const GIVE: Task<u8, Fickle> = Task::new("give", Fickle);
 pub(crate) const REFUSE: Task<u8, Result<u8, Unsendable>> = Task::new("refuse", |x| match x {
@@ -216,7 +222,7 @@ pub(crate) fn claim() {
     let registry = registry.with(&SUM_BYTES).with(&EXIT).with(&ABORT).with(&PANIC);
     let registry = registry.with(&PANIC_ODDLY).with(&SLEEP).with(&SEGFAULT).with(&OVERFLOW);
     let registry = registry.with(&WAIT).with(&WAIT_ONCE).with(&WAIT_FOR).with(&LOG);
-    let registry = registry.with(&DIE_ONCE).with(&FAIL_TIMES).with(&NESTED).with(&HOG);
+    let registry = registry.with(&DIE_ONCE).with(&FAIL_TIMES).with(&NESTED).with(&HOG).with(&LEAK);
     let registry = registry.with(&TAKE).with(&GIVE).with_fallible(&REFUSE).with(&PREPARE);
     let registry = registry.with(&PREPARE_AND_DIE).with(&BOMB).with(&THROW_BOMB);
     processes::test_worker_entry("worker_entry", registry);

@@ -39,6 +39,13 @@ pub enum Gone {
     Broken(String),
     /// Its owner has waited so long for a sign of life.
     Silent(Duration),
+    /// Its owner has found it with more memory than it allows.
+    Heavy {
+        /// How many bytes it had.
+        bytes: u64,
+        /// How many it may have.
+        limit: u64,
+    },
     /// A system call failed.
     Io(io::Error),
 }

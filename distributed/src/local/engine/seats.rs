@@ -5,7 +5,7 @@ use std::time::Instant;
 use processes::Gone;
 
 use super::super::entry::{Entry, Trouble};
-use super::super::process::{At, Wrong};
+use super::super::process::{At, Unready, Wrong};
 use super::super::seat::{Life, Seat};
 use super::{DEPTH, Engine};
 use crate::Error;
@@ -25,22 +25,20 @@ impl Engine {
             self.seats.push(Seat::empty());
             self.fill(self.seats.len() - 1);
         }
-        let mut surplus = staying.saturating_sub(workers);
-        for at in (0..self.seats.len()).rev() {
-            if surplus == 0 {
-                break;
-            }
+        let surplus = staying.saturating_sub(workers);
+        let there = (0..self.seats.len()).rev().filter(|at| !self.seats[*at].retires);
+        let mut there: Vec<usize> = there.collect();
+        // First those that are not ready: whether they ever are, nobody knows.
+        there.sort_by_key(|at| self.seats[*at].is_there());
+        for at in there.into_iter().take(surplus) {
             let seat = &mut self.seats[at];
-            if seat.retires {
-                continue;
-            }
-            surplus -= 1;
             seat.retires = true;
             if seat.is_there() {
                 let worker = seat.worker;
                 self.tell(Event::WorkerRetiring { worker });
-            } else {
-                seat.life = Life::Empty;
+            } else if !matches!(seat.life, Life::Preparing(_)) {
+                // A thread cannot be ended, and is not waited for here.
+                seat.end();
             }
         }
     }
@@ -92,6 +90,34 @@ impl Engine {
         }
     }
 
+    /// A thread has come to the end of its initializer.
+    pub(super) fn prepared(&mut self, worker: WorkerId, outcome: Result<(), Error>) {
+        let Some(at) = self.seats.iter().position(|seat| seat.worker == worker) else { return };
+        let seat = &mut self.seats[at];
+        match outcome {
+            _ if seat.retires => seat.end(),
+            Ok(()) => {
+                seat.ready();
+                self.joined(at);
+            }
+            Err(e) => self.unready(at, Unready::Failed(e)),
+        }
+    }
+
+    fn unready(&mut self, at: usize, unready: Unready) {
+        let seat = &mut self.seats[at];
+        let outcome = match unready {
+            Unready::Died(error) => seat.failed(error),
+            Unready::Failed(error) => {
+                seat.end();
+                Err(error)
+            }
+        };
+        if let Err(e) = outcome {
+            self.given_up(e);
+        }
+    }
+
     /// A seat is empty for good.
     pub(super) fn given_up(&mut self, error: Error) {
         if let Some(started) = self.started.take() {
@@ -108,18 +134,16 @@ impl Engine {
         for at in 0..self.seats.len() {
             let seat = &mut self.seats[at];
             match &mut seat.life {
-                Life::Starting(process) => match process.is_ready() {
+                Life::Starting(process) => match process.is_ready(&self.cluster) {
                     Ok(false) => {}
                     Ok(true) => {
                         something = true;
                         seat.ready();
                         self.joined(at);
                     }
-                    Err(e) => {
+                    Err(unready) => {
                         something = true;
-                        if let Err(e) = seat.failed(Error::Start(e)) {
-                            self.given_up(e);
-                        }
+                        self.unready(at, unready);
                     }
                 },
                 Life::Process(_) => something |= self.look_at_process(at),
@@ -136,7 +160,13 @@ impl Engine {
                         self.expired(task);
                     }
                 }
-                Life::Echo(_) | Life::Empty => {}
+                Life::Leaving(process, until) => {
+                    if process.has_left() || Instant::now() >= *until {
+                        something = true;
+                        seat.end();
+                    }
+                }
+                Life::Preparing(_) | Life::Echo(_) | Life::Empty => {}
             }
         }
         something
@@ -155,7 +185,7 @@ impl Engine {
         let wrong = match read {
             Err(gone) => Some(Wrong::Gone(gone)),
             Ok(true) => None,
-            Ok(false) => process.watch(cluster.time_to_live),
+            Ok(false) => process.watch(cluster),
         };
         let something = came || wrong.is_some();
         for (task, answer, span) in answers.drain(..) {
