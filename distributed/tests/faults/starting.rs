@@ -10,6 +10,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use distributed::{Client, Error, Place};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signal::Signal;
 
 use crate::harness::{
@@ -182,6 +183,34 @@ fn fault_23_workers_die_soon_after_they_are_ready() {
         assert_eq!(client.submit(&INCREMENT, 1).result().expect("it recovers by itself"), 2);
         let outcome = format!("23 soon after: {starts} starts in a second, then it recovers,");
         print(&outcome, killed.elapsed());
+    });
+}
+
+#[test]
+fn fault_23_no_descriptor_is_left_for_another() {
+    fault("starting::fault_23_no_descriptor_is_left_for_another", || {
+        let client = cluster(1);
+        let value = client.submit(&INCREMENT, 1);
+        assert_eq!(value.result().expect("a value"), 2);
+        let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE).expect("a limit");
+        // What is open stays so, and nothing else can be opened.
+        setrlimit(Resource::RLIMIT_NOFILE, 3, hard).expect("it can be lowered");
+        signal_all(pids(&client), Signal::SIGKILL);
+        let waiting = client.submit(&INCREMENT, &value);
+        let outcome = timed("23 no descriptor left: `Deserted`", || waiting.result());
+        setrlimit(Resource::RLIMIT_NOFILE, soft, hard).expect("it can be raised again");
+        match outcome {
+            Err(Error::Deserted { source }) => {
+                let text = source.to_string();
+                assert!(text.contains("Too many open files"), "{text}");
+            }
+            other => panic!("{other:?}"),
+        }
+        client.scale(1).expect("it can be scaled");
+        let again = timed("23 after that: `scale` brings it back", || {
+            client.submit(&INCREMENT, &value).result()
+        });
+        assert_eq!(again.expect("a value"), 3);
     });
 }
 
