@@ -10,6 +10,7 @@ mod map;
 #[cfg(all(test, pool_loom))]
 mod models;
 mod processor;
+mod rent;
 mod sleeper;
 
 use std::sync::Arc;

@@ -16,6 +16,7 @@ use crate::batch::{Batch, Work};
 use crate::call::{self, MIXED};
 use crate::codec::{self, Encoder};
 use crate::reply::Failure;
+use crate::timed::{TIMED, Timed};
 
 /// A function that can be called in another process by its name.
 ///
@@ -136,7 +137,7 @@ impl Registry {
     }
 
     fn insert(mut self, name: &'static str, work: impl Work + 'static) -> Self {
-        assert_ne!(name, MIXED, "a task has a name");
+        assert!(name != MIXED && name != TIMED, "a task has a name");
         let one = Rc::new(work);
         let same = Rc::clone(&one);
         let batch = Box::new(move |batch: &mut Batch<'_>| batch.answer(&*same));
@@ -152,6 +153,9 @@ impl Registry {
     pub(crate) fn answer(&self, task: &str, batch: &mut Batch<'_>) -> io::Result<()> {
         if task == MIXED {
             return batch.answer(&Mixed(self));
+        }
+        if task == TIMED {
+            return batch.answer(&Timed(Mixed(self)));
         }
         match self.tasks.get(task) {
             Some(erased) => (erased.batch)(batch),

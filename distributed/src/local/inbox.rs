@@ -6,10 +6,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak, mpsc};
 use std::time::Instant;
 
 use nix::sys::eventfd::{EfdFlags, EventFd};
-use processes::Answer;
+use processes::{Answer, Span};
 
 use crate::backend::Call;
 use crate::scheduler::{TaskId, WorkerId};
+use crate::timeline::Timeline;
 use crate::{Error, Info};
 
 /// Futures are dropped by the thousand, and nobody waits for what follows from
@@ -28,6 +29,7 @@ pub(super) enum Command {
     Detach(TaskId),
     Scale(usize),
     Info(mpsc::Sender<Info>),
+    Timeline(mpsc::Sender<Timeline>),
 }
 
 /// What a thread has done.
@@ -35,6 +37,8 @@ pub(super) struct Report {
     pub(super) worker: WorkerId,
     pub(super) task: TaskId,
     pub(super) answer: Answer,
+    /// When it ran, if that is recorded.
+    pub(super) span: Option<Span>,
 }
 
 /// All that has come and was not looked at.

@@ -15,7 +15,7 @@ use std::collections::VecDeque;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
-use processes::{Answer, Gone, Worker};
+use processes::{Answer, Gone, Span, Worker, now_ns};
 
 use super::entry::Entry;
 use crate::Error;
@@ -43,9 +43,14 @@ pub(super) struct ProcessWorker {
     beat: (u32, Instant),
     glanced: Instant,
     watched: Instant,
+    /// Whether it says with each answer when the task ran.
+    timed: bool,
     /// Tasks that it is to be killed for as soon as it is in the middle of one.
     doomed: Vec<TaskId>,
 }
+
+/// What a worker says of a task, and when it ran, if that is asked for.
+pub(super) type Answered = (TaskId, Answer, Option<Span>);
 
 /// A request under way.
 struct Flight {
@@ -81,12 +86,23 @@ impl Flight {
 }
 
 impl ProcessWorker {
-    pub(super) fn new(worker: Worker) -> Self {
+    pub(super) fn new(worker: Worker, timed: bool) -> Self {
         let now = Instant::now();
         let (outgoing, flights, doomed) = (VecDeque::new(), VecDeque::new(), Vec::new());
         let (preparing, prepared) = (false, Ok(()));
         let (beat, glanced, watched) = ((0, now), now, now);
-        Self { worker, preparing, prepared, outgoing, flights, beat, glanced, watched, doomed }
+        Self {
+            worker,
+            preparing,
+            prepared,
+            outgoing,
+            flights,
+            beat,
+            glanced,
+            watched,
+            timed,
+            doomed,
+        }
     }
 
     pub(super) fn pid(&self) -> u32 {
@@ -108,7 +124,10 @@ impl ProcessWorker {
         let mut refused = Vec::new();
         while !self.outgoing.is_empty() && self.has_room() {
             let refusals = refused.len();
-            let mut request = self.worker.mixed_request(false);
+            let mut request = match self.timed {
+                false => self.worker.mixed_request(false),
+                true => self.worker.timed_request(false),
+            };
             let (mut tasks, mut deadline, mut suspect) = (VecDeque::new(), None, false);
             while let Some(&task) = self.outgoing.front() {
                 let entry = entries.get(task);
@@ -175,7 +194,7 @@ impl ProcessWorker {
     ///
     /// # Errors
     /// If there will be no more.
-    pub(super) fn read(&mut self, answers: &mut Vec<(TaskId, Answer)>) -> Result<bool, Gone> {
+    pub(super) fn read(&mut self, answers: &mut Vec<Answered>) -> Result<bool, Gone> {
         // If nobody reads, the end of what it wrote is about to be read.
         let _ = self.worker.write();
         let mut something = false;
@@ -183,10 +202,15 @@ impl ProcessWorker {
             something = true;
             let last = replies.last;
             let flight = self.flights.front_mut().expect("replies are the answer to a request");
-            while let Some(answer) = replies.next_answer() {
+            let timed = self.timed;
+            let mut next = || match timed {
+                false => Some((replies.next_answer()?, None)),
+                true => replies.next_timed_answer(),
+            };
+            while let Some((answer, span)) = next() {
                 let task = flight.tasks.pop_front().expect("an answer is one to a task");
                 flight.answered += 1;
-                answers.push((task, answer));
+                answers.push((task, answer, span));
             }
             if last {
                 self.flights.pop_front();
@@ -230,7 +254,7 @@ impl ProcessWorker {
         &mut self,
         gone: Gone,
         name: impl Fn(TaskId) -> &'static str,
-        answers: &mut Vec<(TaskId, Answer)>,
+        answers: &mut Vec<Answered>,
     ) -> (processes::Error, At) {
         let at = self.flights.front().and_then(|flight| flight.tasks.front());
         let mut error = self.worker.bury(at.map_or("none", |at| name(*at)), gone);
@@ -249,6 +273,12 @@ impl ProcessWorker {
             *its = name(task);
         }
         (error, At::Task(task))
+    }
+
+    /// Since when it has had what it is at, on the clock of [`now_ns`].
+    pub(super) fn at_it_since_ns(&self) -> u64 {
+        let since = self.flights.front().map(|flight| flight.posted.elapsed().as_nanos());
+        now_ns().saturating_sub(since.and_then(|since| since.try_into().ok()).unwrap_or(0))
     }
 
     /// Lets it go.

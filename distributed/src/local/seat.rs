@@ -100,15 +100,18 @@ impl Seat {
                 options.heartbeat = cluster.time_to_live.map(|limit| limit / 4);
                 options.keep_stderr = true;
                 Worker::start(options)
-                    .map(|worker| Life::Starting(ProcessWorker::new(worker)))
+                    .map(|worker| Life::Starting(ProcessWorker::new(worker, cluster.timeline)))
                     .map_err(Error::Start)
             }
-            Kind::Threads => ThreadWorker::start(worker, inbox, cluster.initializer.as_ref())
-                .map(|thread| match cluster.initializer {
-                    Some(_) => Life::Preparing(thread),
-                    None => Life::Thread(thread, Vec::new()),
-                })
-                .map_err(|e| Error::Thread(Arc::new(e))),
+            Kind::Threads => {
+                let initializer = cluster.initializer.as_ref();
+                ThreadWorker::start(worker, inbox, initializer, cluster.timeline)
+                    .map(|thread| match cluster.initializer {
+                        Some(_) => Life::Preparing(thread),
+                        None => Life::Thread(thread, Vec::new()),
+                    })
+                    .map_err(|e| Error::Thread(Arc::new(e)))
+            }
             Kind::Echo => Ok(Life::Echo(VecDeque::new())),
         };
         match life {

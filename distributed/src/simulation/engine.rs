@@ -285,6 +285,7 @@ impl<'a, Watch: Fn() -> u64> Engine<'a, Watch> {
         if self.setup.record {
             self.run.records.push(Record {
                 worker: WorkerId(u64::from(worker)),
+                id: TaskId(u64::from(task)),
                 task: self.graph.name(task).into(),
                 start_ns,
                 end_ns: at,

@@ -15,6 +15,8 @@
 //! that one of them sees the other (Dekker 1965). The models in `models.rs` try all
 //! orders.
 
+use std::time::{Duration, Instant};
+
 use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
 use crate::sync::{Arc, Mutex, lock};
 use crate::thread_pool::processor;
@@ -30,10 +32,19 @@ pub(crate) struct Bell {
     sleepers: Mutex<Vec<Arc<Sleeper>>>,
     /// How many they are, for those who only look in passing.
     asleep: AtomicUsize,
+    /// Whether a thread that was steered is on its way, for those who only look
+    /// in passing.
+    steering: AtomicBool,
+    /// The thread that was steered last, and when.
+    steered: Mutex<Option<(Arc<Sleeper>, Instant)>>,
     /// Nothing more comes, so nobody sleeps any more. Set while `sleepers` is
     /// locked.
     closed: AtomicBool,
 }
+
+/// Who was steered and has not come by now may begin anywhere: the processors
+/// that it was left with are busy.
+const LATE: Duration = if cfg!(pool_loom) { Duration::ZERO } else { Duration::from_millis(1) };
 
 /// Where a thread looks for something to do.
 pub(crate) trait Search {
@@ -63,6 +74,8 @@ impl Bell {
             looking: AtomicUsize::new(0),
             sleepers: Mutex::new(Vec::new()),
             asleep: AtomicUsize::new(0),
+            steering: AtomicBool::new(false),
+            steered: Mutex::new(None),
             closed: AtomicBool::new(false),
         }
     }
@@ -106,8 +119,10 @@ impl Bell {
         }
         publish();
         // Who submits a task often waits for it, and so makes room for it on
-        // its own processor.
-        self.ring(Vec::new);
+        // its own processor: for a thread that is on its way already, too.
+        if !self.ring(Vec::new) {
+            self.release(Duration::ZERO);
+        }
         // `ring` begins with a fence: if the last thread did not see the work
         // before it ended, we see why it ended.
         !(self.is_closed() && withdraw())
@@ -119,7 +134,11 @@ impl Bell {
     /// another.
     pub(crate) fn ring(&self, taken: impl FnOnce() -> Vec<usize>) -> bool {
         fence(Ordering::SeqCst);
-        if self.looking.load(Ordering::Relaxed) > 0 || self.asleep.load(Ordering::Relaxed) == 0 {
+        if self.looking.load(Ordering::Relaxed) > 0 {
+            self.release(LATE);
+            return false;
+        }
+        if self.asleep.load(Ordering::Relaxed) == 0 {
             return false;
         }
         let mut sleepers = lock(&self.sleepers);
@@ -128,8 +147,38 @@ impl Bell {
         // On behalf of the sleeper, who needs a while to get up.
         self.looking.fetch_add(1, Ordering::Relaxed);
         drop(sleepers);
-        sleeper.wake(&taken());
+        self.wake(sleeper, &taken());
         true
+    }
+
+    /// Wakes who was taken from the list.
+    fn wake(&self, sleeper: Arc<Sleeper>, taken: &[usize]) {
+        if sleeper.wake(taken) {
+            // It may have come meanwhile. Then it is released in vain.
+            let mut steered = lock(&self.steered);
+            *steered = Some((sleeper, Instant::now()));
+            self.steering.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Who was steered has come by itself.
+    fn arrive(&self, sleeper: &Arc<Sleeper>) {
+        let mut steered = lock(&self.steered);
+        if steered.take_if(|(other, _)| Arc::ptr_eq(other, sleeper)).is_some() {
+            self.steering.store(false, Ordering::Relaxed);
+        }
+    }
+
+    /// Lets who was steered so long ago and has not come yet begin anywhere.
+    fn release(&self, late: Duration) {
+        if !self.steering.load(Ordering::Relaxed) {
+            return;
+        }
+        let mut steered = lock(&self.steered);
+        if let Some((sleeper, _)) = steered.take_if(|(_, since)| since.elapsed() >= late) {
+            sleeper.release();
+            self.steering.store(false, Ordering::Relaxed);
+        }
     }
 
     /// How many threads look for work, or will in a moment.
@@ -150,14 +199,13 @@ impl Bell {
         if !place.is_work() {
             sleeper.sleep(|| self.is_closed());
         }
+        // Who has taken it to wake it has counted it as looking.
         if self.strike_off(&sleeper) {
             self.looking.fetch_add(1, Ordering::Relaxed);
-        } else {
-            // Somebody has taken it to wake it, and has counted it as looking,
-            // but may not be done with it.
-            sleeper.sleep(|| false);
         }
-        sleeper.get_up();
+        if sleeper.get_up() {
+            self.arrive(&sleeper);
+        }
     }
 
     /// Takes a thread off the list, if it is there still.

@@ -13,12 +13,13 @@ use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 use super::bell::{Bell, Search};
 use super::board::Board;
 use super::job::Job;
+use super::rent::Rent;
 use crate::loan::Loan;
 use crate::{Error, panics};
 
 /// How long a thread looks for work before it sleeps: about what it costs to
 /// be woken, so that it never costs more than twice the best choice.
-const LOOK: Duration = Duration::from_micros(50);
+pub(crate) const LOOK: Duration = Duration::from_micros(50);
 
 /// What is done in each thread before its first task.
 pub(crate) type Initializer = dyn Fn() -> Result<(), String> + Send + Sync;
@@ -28,6 +29,7 @@ pub(crate) struct Crew {
     id: u64,
     pub(crate) bell: Bell,
     pub(crate) board: Board,
+    pub(crate) rent: Rent,
     queue: (Sender<Arc<Job>>, Receiver<Arc<Job>>),
     /// The thread of each place, until it is joined.
     threads: Mutex<Vec<Option<JoinHandle<()>>>>,
@@ -86,6 +88,7 @@ impl Crew {
             id: IDS.fetch_add(1, Ordering::Relaxed),
             bell: Bell::new(),
             board: Board::new(),
+            rent: Rent::new(),
             queue,
             threads: Mutex::default(),
             name,

@@ -25,7 +25,7 @@ use std::time::{Duration, Instant};
 use crate::loan::{Loan, lend};
 use crate::slots::Slots;
 use crate::sync::{Arc, Mutex, lock};
-use crate::thread_pool::crew::Crew;
+use crate::thread_pool::crew::{Crew, LOOK};
 use crate::thread_pool::processor;
 
 /// With fewer portions than this for each worker, help is called at once: the
@@ -34,9 +34,13 @@ const PORTIONS_TO_BEGIN_ALONE: usize = 8;
 
 /// What must be left to do before a sleeper is woken for it: with a cost of 30
 /// microseconds and a helper that comes after 80, a map that takes 110 alone
-/// takes as long with help. (Where maps follow each other closely it would pay
-/// sooner, since the next finds the helper awake.)
+/// takes as long with help. Where maps follow each other closely, what they have
+/// spent alone counts too, since the next finds the helper awake (see `rent`).
 const WORTH_WAKING: Duration = Duration::from_micros(120);
+
+/// What must be left in any case, and the shortest map that counts: an awake
+/// helper gains less than half of it.
+const WORTH_RENT: Duration = Duration::from_micros(20);
 
 /// So long the caller has worked before it trusts its pace enough to wake
 /// somebody: the first item finds cold caches.
@@ -137,12 +141,12 @@ where
             self.slots.filler(self.items, self.f).fill(|unclaimed| unclaimed);
             return;
         }
-        let pace = if portions < PORTIONS_TO_BEGIN_ALONE * self.workers {
-            None
+        let (pace, paid) = if portions < PORTIONS_TO_BEGIN_ALONE * self.workers {
+            (None, false)
         } else {
             match self.alone() {
                 None => return,
-                pace => pace,
+                Some((pace, paid)) => (Some(pace), paid),
             }
         };
         let help = || {
@@ -159,6 +163,9 @@ where
             self.invitation.crowded.store(crowded, Ordering::Relaxed);
             let useful = if crowded { helpers } else { useful };
             self.crew.board.post(loan, useful.min(helpers));
+            if paid {
+                self.crew.bell.ring(|| self.invitation.occupied());
+            }
             self.together(pace);
         });
     }
@@ -169,18 +176,24 @@ where
     }
 
     /// Works alone until help is worth its price, and returns the pace until
-    /// then; or `None` if nothing is left.
-    fn alone(&self) -> Option<Pace> {
+    /// then, and whether earlier maps have paid that price; or `None` if nothing
+    /// is left.
+    fn alone(&self) -> Option<(Pace, bool)> {
         let mut filler = self.slots.filler(self.items, self.f);
         let start = Instant::now();
         let mut then = start;
         let mut portion = 1;
         let mut done = 0;
+        // By the maps before this one; asked for when it matters.
+        let mut spent = None;
         loop {
             let filled =
                 filler.fill(|unclaimed| self.chunk.unwrap_or(1).max(portion.min(unclaimed)));
             done += filled;
             if filled == 0 || done == self.items.len() {
+                if then - start > WORTH_RENT {
+                    self.crew.rent.pay(start, Instant::now(), LOOK);
+                }
                 return None;
             }
             let now = Instant::now();
@@ -192,13 +205,16 @@ where
             then = now;
             let rest = self.items.len() - done;
             let left = pace.for_items(rest).min(last.for_items(rest));
-            let worth = if self.crew.bell.looking() > 0 {
-                left > WORTH_ASKING
-            } else {
-                left > WORTH_WAKING && pace.took > TRUSTED
-            };
-            if worth {
-                return Some(last);
+            let awake = self.crew.bell.looking() > 0;
+            if awake && left > WORTH_ASKING {
+                return Some((last, false));
+            }
+            if !awake && left > WORTH_RENT && pace.took > TRUSTED {
+                let spent = *spent.get_or_insert_with(|| self.crew.rent.spent(start, LOOK));
+                if left + spent > WORTH_WAKING {
+                    self.crew.rent.settle();
+                    return Some((last, true));
+                }
             }
             // Never more than a part of what is left, because items that take
             // longer may come.

@@ -125,13 +125,14 @@ impl Place {
         }
     }
 
+    fn publish(&self, job: &Job) {
+        let mut queue = lock(&self.queue);
+        queue.push_back(job.clone());
+        self.len.store(queue.len(), Ordering::Relaxed);
+    }
+
     fn submit(&self, job: &Job) -> bool {
-        let publish = || {
-            let mut queue = lock(&self.queue);
-            queue.push_back(job.clone());
-            self.len.store(queue.len(), Ordering::Relaxed);
-        };
-        self.bell.admit(publish, || job.take())
+        self.bell.admit(|| self.publish(job), || job.take())
     }
 }
 
@@ -282,4 +283,25 @@ fn a_map_with_one_helper() {
 #[test]
 fn a_map_with_two_helpers() {
     a_map(2, 2, 1);
+}
+
+/// A thread that was steered is let go by who submits the next job, or takes its
+/// processors back itself, but not twice, and never after it has gone on (see
+/// `processor`).
+#[test]
+fn who_was_steered_is_released_once() {
+    model(3, || {
+        let place = Place::new();
+        let thread = {
+            let place = Arc::clone(&place);
+            thread::spawn(move || place.work())
+        };
+        let jobs = [Job::new(), Job::new()];
+        place.publish(&jobs[0]);
+        place.bell.ring(|| vec![0]);
+        assert!(place.submit(&jobs[1]));
+        jobs.iter().for_each(Job::wait);
+        place.bell.close();
+        thread.join().expect("it ends");
+    });
 }

@@ -35,11 +35,17 @@
 //! its own processor is the best: a task that is submitted and waited for
 //! takes 9 microseconds there after 10 ms, and 108 elsewhere.
 //!
-//! Who changes the affinity of a pool's thread from outside, by its number,
-//! while it is being woken may find its change undone, or, if it comes between
-//! the exclusion and the taking back, kept. And a thread that was steered holds
-//! what it was allowed then for its user's wish: processors that are added to
-//! the program's cpuset later are not for it.
+//! The processors that are left may be busy with somebody else's work, and the
+//! thread then comes late, while others rely on its coming. So whoever brings a
+//! task, and a map that still lacks a helper after a millisecond, takes back what
+//! was excluded, if the thread has not done so itself (`bell`).
+//!
+//! What this cannot know: who changes the affinity of a pool's thread from
+//! outside, by its number, while it is being woken may find its change undone,
+//! or, if it comes between the exclusion and the taking back, kept. A change of
+//! the program's cpuset just then counts as such a change. And a thread that was
+//! steered holds what it was allowed then for its user's wish: processors that
+//! are added to the cpuset later are not for it.
 
 use nix::sched::{CpuSet, sched_getcpu};
 
@@ -71,37 +77,42 @@ impl Affinity {
         Self { thread: Thread::this(), narrowed: Mutex::new(None) }
     }
 
-    /// Excludes these processors, unless that leaves none. The thread sleeps,
-    /// and does not go on before this returns.
+    /// Excludes these processors, unless that leaves none, and returns whether it
+    /// did. The thread sleeps, and does not go on before this returns.
     ///
     /// It costs about three microseconds, after a pause ten and more.
-    pub(crate) fn exclude(&self, taken: &[usize]) {
-        if taken.is_empty() {
-            return;
-        }
-        let Some(allowed) = self.thread.affinity() else { return };
+    pub(crate) fn exclude(&self, taken: &[usize]) -> bool {
+        let Some(allowed) = self.thread.affinity() else { return false };
         let mut rest = allowed;
         for &processor in taken {
             // It fails for a number that no set holds.
             let _ = rest.unset(processor);
         }
         let changes = rest != allowed && rest != CpuSet::new();
-        if changes && self.thread.set_affinity(&rest) {
+        let excluded = changes && self.thread.set_affinity(&rest);
+        if excluded {
             *lock(&self.narrowed) = Some((rest, allowed));
         }
+        excluded
     }
 
-    /// Takes back what was excluded. To be called by the thread itself, before
-    /// it does anything else.
-    pub(crate) fn restore(&self) {
-        let narrowed = lock(&self.narrowed).take();
-        if let Some((rest, allowed)) = narrowed
-            // Otherwise somebody else has changed it, and means it.
-            && self.thread.affinity() == Some(rest)
-        {
+    /// Takes back what was excluded, and returns whether that was still to do. The
+    /// thread itself does it before anything else; anybody may do it earlier, whom
+    /// it keeps waiting.
+    pub(crate) fn restore(&self) -> bool {
+        // Locked to the end: until then the thread does not go on.
+        let mut narrowed = lock(&self.narrowed);
+        let Some((rest, allowed)) = narrowed.take() else { return false };
+        // Otherwise somebody else has changed it, and means it.
+        if self.thread.affinity() == Some(rest) {
             self.thread.set_affinity(&allowed);
         }
-        #[cfg(pool_loom)]
+        true
+    }
+
+    /// The thread goes on, and nobody may change its affinity any more.
+    #[cfg(pool_loom)]
+    pub(crate) fn goes_on(&self) {
         self.thread.goes_on();
     }
 }
@@ -217,11 +228,28 @@ mod tests {
     }
 
     #[test]
+    fn who_was_steered_may_be_released_by_anybody_once() {
+        let before = allowed();
+        let [first, _, ..] = numbers(&before)[..] else {
+            return println!("not tried: there is one processor only");
+        };
+        let affinity = Affinity::of_this_thread();
+        assert!(!affinity.restore(), "nothing is excluded yet");
+        assert!(affinity.exclude(&[first]));
+        std::thread::scope(|scope| {
+            let other = scope.spawn(|| affinity.restore());
+            assert!(other.join().expect("no panic"));
+        });
+        assert_eq!(allowed(), before);
+        assert!(!affinity.restore(), "another has done it");
+    }
+
+    #[test]
     fn where_no_processor_is_left_none_is_excluded() {
         let affinity = Affinity::of_this_thread();
         let before = allowed();
         for taken in [numbers(&before), Vec::new(), vec![CpuSet::count() + 1]] {
-            affinity.exclude(&taken);
+            assert!(!affinity.exclude(&taken));
             assert_eq!(allowed(), before);
             affinity.restore();
             assert_eq!(allowed(), before);
@@ -235,7 +263,7 @@ mod tests {
             return println!("not tried: there is one processor only");
         };
         let affinity = Affinity::of_this_thread();
-        affinity.exclude(&[first]);
+        assert!(affinity.exclude(&[first]));
         assert!(!numbers(&allowed()).contains(&first));
         let mut chosen = CpuSet::new();
         chosen.set(first).expect("it is one of them");

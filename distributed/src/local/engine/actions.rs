@@ -49,7 +49,12 @@ impl Engine {
                         entry.value = None;
                     }
                 }
-                Action::Forget { task } => _ = self.entries.remove(task),
+                Action::Forget { task } => {
+                    self.entries.remove(task);
+                    if let Some(recorder) = &mut self.recorder {
+                        recorder.forget(task);
+                    }
+                }
                 Action::Secure { task, .. } => self.tell(Event::Secured { task }),
                 Action::Dismiss { worker } => self.dismiss(worker),
             }
@@ -163,7 +168,7 @@ impl Engine {
                         let work = self.entries.get(task).and_then(|entry| entry.work.as_ref());
                         let echo = work.map(|work| whole(&self.entries, &work.input));
                         let echo = echo.unwrap_or_default();
-                        self.answered(worker, task, Answer::output(echo));
+                        self.answered(worker, task, Answer::output(echo), None);
                     }
                 }
                 _ => {}

@@ -10,6 +10,7 @@ use super::super::seat::{Life, Seat};
 use super::{DEPTH, Engine};
 use crate::Error;
 use crate::scheduler::{Event, TaskId, WorkerId};
+use crate::timeline::Ended;
 
 impl Engine {
     /// Brings the number of workers to this. Whoever asks for it may have mended
@@ -187,8 +188,8 @@ impl Engine {
             Ok(false) => process.watch(cluster),
         };
         let something = came || wrong.is_some();
-        for (task, answer) in answers.drain(..) {
-            self.answered(worker, task, answer);
+        for (task, answer, span) in answers.drain(..) {
+            self.answered(worker, task, answer, span);
         }
         self.answers = answers;
         match wrong {
@@ -230,14 +231,19 @@ impl Engine {
         let (worker, retires) = (seat.worker, seat.retires);
         let mut answers = std::mem::take(answers);
         let name = |task| entries.get(task).map_or("unknown", Entry::task);
+        let since_ns = process.at_it_since_ns();
         let (error, at_what) = process.bury(gone, name, &mut answers);
         // The dead one is buried before another is born.
         seat.life = Life::Empty;
-        for (task, answer) in answers.drain(..) {
-            self.answered(worker, task, answer);
+        for (task, answer, span) in answers.drain(..) {
+            self.answered(worker, task, answer, span);
         }
         self.answers = answers;
         let mut begun = None;
+        if let (Some(recorder), At::Task(task)) = (&mut self.recorder, &at_what) {
+            let ended = if by_us { Ended::Cancelled } else { Ended::Killed };
+            recorder.died((worker, *task), self.entries.get(*task), since_ns, ended);
+        }
         match at_what {
             _ if by_us => {}
             At::Task(task) => {
