@@ -155,27 +155,6 @@ fn a_value_that_is_dropped_is_freed_though_nothing_else_happens() {
 }
 
 #[test]
-fn a_result_does_not_wait_for_the_long_task_behind_it() {
-    claim();
-    for (name, client) in clients(1) {
-        let directory = directory();
-        let [before, gate] = ["before", "gate"].map(|n| directory.path().join(n));
-        // So that the others go in one message.
-        let first = client.submit(&WAIT_FOR, text(&before));
-        let quick = client.map(&INCREMENT, 0..3);
-        let long = client.submit(&WAIT_FOR, text(&gate));
-        let behind = client.submit(&INCREMENT, 3);
-        std::fs::write(&before, "").expect("a file");
-        let values = within(|| client.gather(quick)).expect("they are done");
-        assert_eq!(values, [1, 2, 3], "{name}");
-        assert!(!long.done() && !behind.done(), "{name}");
-        std::fs::write(&gate, "").expect("a file");
-        assert_eq!(within(|| behind.result()).expect("a value"), 4, "{name}");
-        drop((first, long));
-    }
-}
-
-#[test]
 fn workers_that_die_as_soon_as_they_are_there_come_at_longer_and_longer_intervals() {
     claim();
     let client = processes(1);
