@@ -9,14 +9,14 @@ use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use distributed::{Client, Error, Place};
+use distributed::{Client, Error, Future, Place};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signal::Signal;
 
 use crate::harness::{
     cluster, fault, fault_with, inside, pids, print, signal, signal_all, timed, until,
 };
-use crate::tasks::{EXIT, INCREMENT};
+use crate::tasks::{EXIT, INCREMENT, WAIT_FOR};
 
 /// While the file of this name is there, workers end before their entry. Each
 /// worker leaves a byte in the file beside it.
@@ -162,6 +162,45 @@ fn fault_23_retired_while_another_cannot_be_started() {
             let left: Vec<_> = client.info().workers.into_iter().map(|w| w.place).collect();
             assert_eq!(left, [Place::Process { pid: pids[1 - which] }]);
             fs::remove_file(&file).expect("it is there");
+        }
+    });
+}
+
+#[test]
+fn fault_23_the_last_one_is_about_to_go() {
+    let test = "starting::fault_23_the_last_one_is_about_to_go";
+    fault_of(test, EARLY, || {
+        let file = env::var(EARLY).expect("it is set");
+        for dies in [false, true] {
+            let client = cluster(2);
+            let directory = tempfile::tempdir().expect("a directory");
+            let gate = directory.path().join("gate");
+            let held = client.map(&WAIT_FOR, [gate.clone(), gate.clone()]);
+            until("both are at work", || client.info().running == 2);
+            let pids = pids(&client);
+            client.scale(1).expect("it can be scaled");
+            let waiting = client.submit(&INCREMENT, 1);
+            fs::write(&file, "").expect("a file");
+            signal(pids[0], Signal::SIGKILL);
+            let is_deserted = |outcome| matches!(outcome, Err(Error::Deserted { .. }));
+            timed("23 the last is at work and about to go: `Deserted` for what waits", || {
+                assert!(is_deserted(waiting.result()));
+                until("one was lost with its worker", || held.iter().any(Future::done));
+            });
+            let there = held.iter().filter(|held| held.done()).count();
+            assert_eq!(there, 1, "what the last has in hand may yet be done");
+            if dies {
+                signal(pids[1], Signal::SIGKILL);
+            } else {
+                fs::write(&gate, "").expect("a file");
+            }
+            let outcomes = held.iter().map(Future::result);
+            let values = outcomes.filter(|outcome| matches!(outcome, Ok(0))).count();
+            assert_eq!(values, usize::from(!dies));
+            assert!(held.iter().any(|held| is_deserted(held.result())));
+            fs::remove_file(&file).expect("it is there");
+            client.scale(1).expect("it can be scaled");
+            assert_eq!(client.submit(&INCREMENT, 1).result().expect("it has recovered"), 2);
         }
     });
 }
