@@ -50,7 +50,8 @@
 //! | `backend.rs`, `slot.rs` | the seam: calls in bytes, and where a result arrives |
 //! | [`scheduler`] | who does what: a pure state machine, no threads and no clock |
 //! | `local.rs`, `local/engine.rs`, `local/engine/` | this machine's cluster: an engine that carries the scheduler's actions out |
-//! | `local/{process,thread}.rs`, `local/seat.rs` | a worker of each kind; who comes after one that died |
+//! | `local/{process,thread}.rs`, `local/process/`, `local/seat.rs` | a worker of each kind; who comes after one that died |
+//! | `local/initializer.rs` | what every worker does before it gets work |
 //! | [`simulation`] | the same scheduler on workers, a network and durations that are made up |
 //! | [`timeline`] | which worker ran what when, as a Chrome trace and as a picture |
 //! | `placement.rs` | [`Placement`] and [`Policy`]: what a user can choose of that |

@@ -18,6 +18,9 @@ use crate::{Error, Info};
 /// that it takes a nap instead of a sleep.
 const RELEASES: usize = 1 << 10;
 
+/// Room for so many letters of a kind is kept.
+const KEPT: usize = 1 << 12;
+
 /// What a client wants.
 pub(super) enum Command {
     Submit(Vec<Call>),
@@ -161,6 +164,10 @@ impl Inbox {
     /// What has come, in exchange for empty ones.
     pub(super) fn take(&self, letters: &mut Letters) {
         self.full.store(false, Ordering::Relaxed);
+        // Room for a million of them is not kept for the next ten.
+        letters.commands.shrink_to(KEPT);
+        letters.reports.shrink_to(KEPT);
+        letters.begun.shrink_to(KEPT);
         let mut full = self.letters();
         letters.closed = full.closed;
         std::mem::swap(&mut letters.commands, &mut full.commands);

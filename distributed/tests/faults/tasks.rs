@@ -130,6 +130,12 @@ pub(crate) const HOG: Task<u64, u64> = Task::new("hog", |mebibytes| {
     held.iter().map(|piece| u64::from(piece[1 << 10])).sum()
 });
 
+/// Writes so many bytes to standard error.
+pub(crate) const SHOUT: Task<u64, u64> = Task::new("shout", |bytes| {
+    std::io::stderr().write_all(&vec![b'!'; bytes as usize]).expect("somebody hears it");
+    bytes
+});
+
 /// Takes so many MiB, and never gives them back.
 pub(crate) const LEAK: Task<u64, u64> = Task::new("leak", |mebibytes| {
     std::mem::forget(black_box(vec![1_u8; (mebibytes << 20) as usize]));
@@ -222,7 +228,13 @@ pub(crate) fn claim() {
     let registry = registry.with(&SUM_BYTES).with(&EXIT).with(&ABORT).with(&PANIC);
     let registry = registry.with(&PANIC_ODDLY).with(&SLEEP).with(&SEGFAULT).with(&OVERFLOW);
     let registry = registry.with(&WAIT).with(&WAIT_ONCE).with(&WAIT_FOR).with(&LOG);
-    let registry = registry.with(&DIE_ONCE).with(&FAIL_TIMES).with(&NESTED).with(&HOG).with(&LEAK);
+    let registry = registry
+        .with(&DIE_ONCE)
+        .with(&FAIL_TIMES)
+        .with(&NESTED)
+        .with(&HOG)
+        .with(&LEAK)
+        .with(&SHOUT);
     let registry = registry.with(&TAKE).with(&GIVE).with_fallible(&REFUSE).with(&PREPARE);
     let registry = registry.with(&PREPARE_AND_DIE).with(&BOMB).with(&THROW_BOMB);
     processes::test_worker_entry("worker_entry", registry);

@@ -46,17 +46,24 @@ impl Engine {
     /// Takes away the seats of those that have retired, and looks whether
     /// anybody is left. Not while seats are being counted through.
     pub(super) fn clear_away(&mut self) {
+        let before = self.seats.len();
         self.seats.retain(|seat| !(seat.retires && matches!(seat.life, Life::Empty)));
-        let is_empty = |seat: &Seat| matches!(seat.life, Life::Empty);
-        if self.seats.is_empty() || !self.seats.iter().all(is_empty) {
+        let one_less = self.seats.len() < before;
+        // Those that retire get nothing more to do.
+        let mut staying = self.seats.iter().filter(|seat| !seat.retires).peekable();
+        if staying.peek().is_none() || !staying.all(|seat| matches!(seat.life, Life::Empty)) {
             return;
         }
-        // It is told once: all seats stay empty until somebody scales.
-        let Some(error) = self.vain.take() else { return };
-        self.deserted = Some(Error::Deserted { source: Box::new(error) });
+        if let Some(error) = self.vain.take() {
+            self.deserted = Some(Error::Deserted { source: Box::new(error) });
+        } else if !one_less {
+            // It has been told: all seats stay empty until somebody scales.
+            return;
+        }
         let pending = self.entries.iter().filter(|(_, entry)| entry.is_pending());
-        let tasks = pending.map(|(task, _)| task).collect();
-        self.desert(tasks);
+        let tasks = pending.map(|(task, _)| task);
+        // What one that retires has in hand may yet be done.
+        self.desert(tasks.filter(|task| !self.scheduler.is_in_hand(*task)).collect());
     }
 
     /// Nobody is there who could do these, and nobody is to come.
