@@ -17,6 +17,7 @@ use crate::call::MIXED;
 use crate::control::{self, Control};
 use crate::outbox::Outbox;
 use crate::task::Registry;
+use crate::timed::TIMED;
 use crate::wire::{self, Connection, Frame, Hello, Items, LIMIT, Manner, Request};
 use crate::{codec, panics, spare};
 
@@ -75,7 +76,7 @@ fn converse(registry: &Registry) -> io::Result<()> {
             outbox: &outbox,
             limit: LIMIT,
             each,
-            mixed: task == MIXED,
+            mixed: matches!(task, MIXED | TIMED),
         };
         registry.answer(task, &mut batch)?;
     }

@@ -3,7 +3,7 @@
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use processes::{Options, Registry, Task, Worker, encode};
+use processes::{Options, Registry, Request, Task, Worker, encode};
 
 /// Longer than anything here takes, on the busiest machine.
 const DEADLINE: Duration = Duration::from_secs(20);
@@ -78,7 +78,10 @@ fn early(arrivals: &[(Duration, usize)]) -> usize {
 type Calls = Vec<(&'static str, Vec<u8>)>;
 
 fn post(worker: &mut Worker, calls: Calls) {
-    let mut request = worker.mixed_request(false);
+    push(worker.mixed_request(false), calls);
+}
+
+fn push(mut request: Request<'_>, calls: Calls) {
     for (task, input) in calls {
         assert!(request.push_call(task, [&input[..]]).expect("it is small"));
     }
@@ -107,10 +110,11 @@ fn the_answer_of_a_quick_task_does_not_wait_for_the_slow_one_behind_it() {
 #[test]
 fn nor_do_a_thousand_wherever_the_slow_one_stands() {
     let mut worker = worker();
-    for before in [1_usize, 31, 500, 999] {
+    for (timed, before) in [(false, 1_usize), (false, 31), (true, 500), (false, 999), (true, 999)] {
         let mut calls: Calls = (0..1_000).map(|i| call(&DOUBLE, &i)).collect();
         calls[before] = call(&WAIT, &(LONG, 0));
-        post(&mut worker, calls);
+        let request = if timed { worker.timed_request(false) } else { worker.mixed_request(false) };
+        push(request, calls);
         let arrivals = arrivals(&mut worker);
         assert_eq!(early(&arrivals), before, "{arrivals:?}");
         assert_eq!(arrivals.last().map(|(_, n)| *n), Some(1_000));
