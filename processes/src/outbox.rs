@@ -110,7 +110,7 @@ impl Outbox {
     pub(crate) fn lend(&self, replies: &mut Frame) -> io::Result<()> {
         // What a task printed belongs before its result; and the one who looks
         // after this must not wait for a task that holds standard output.
-        io::stdout().flush()?;
+        flush_output();
         let mut waiting = self.waiting();
         if waiting.lent.items() > 0 && waiting.lent.body() + replies.body() > ENOUGH {
             self.send_lent(&mut waiting)?;
@@ -227,7 +227,7 @@ impl Outbox {
     /// Sends a frame, after what somebody has begun to send.
     fn send(&self, waiting: &mut Waiting, frame: &mut Frame) -> io::Result<()> {
         // What a task printed belongs before its result.
-        io::stdout().flush()?;
+        flush_output();
         if let Some((begun, sent)) = waiting.begun.take() {
             self.write(&begun.bytes()[sent..])?;
         }
@@ -249,6 +249,13 @@ impl Outbox {
             sent => sent.map(drop),
         }
     }
+}
+
+/// Lets out what tasks have printed. That it cannot be written, because nobody
+/// reads it any more or a disk is full, is no reason to lose a result; a task that
+/// wants to know flushes by itself.
+fn flush_output() {
+    let _ = io::stdout().flush();
 }
 
 /// Empties a frame of replies.

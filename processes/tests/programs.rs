@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use common::{STARTED, runs, told};
 use libtest_mimic::{Arguments, Trial};
 use nix::sys::signal::{Signal, killpg};
-use nix::unistd::{Pid, dup2_stderr};
+use nix::unistd::{Pid, dup2_stderr, dup2_stdout};
 use processes::{Error, Options, Registry, Task, Worker};
 use report::suite::{Scale, Suite, Workload, repeat};
 
@@ -47,9 +47,15 @@ fn spoken(who: u8) -> String {
     (0..8_000).flat_map(|n| format!("{n}:").into_bytes()).map(sign).collect()
 }
 
+/// Prints, and doubles.
+const PRINT: Task<u64, u64> = Task::new("print", |x| {
+    print!("{x} ");
+    x * 2
+});
+
 fn registry() -> Registry {
     let registry = Registry::new().with(&DOUBLE).with(&PID).with(&SLEEP).with(&GRANDCHILD);
-    registry.with(&SPEAK)
+    registry.with(&SPEAK).with(&PRINT)
 }
 
 fn main() -> ExitCode {
@@ -91,6 +97,10 @@ fn main() -> ExitCode {
         Ok("holds_standard_error") => {
             processes::worker_entry(registry());
             holds_standard_error()
+        }
+        Ok("cannot_print") => {
+            processes::worker_entry(registry());
+            cannot_print()
         }
         Ok("parent") => {
             processes::worker_entry(registry());
@@ -134,6 +144,9 @@ fn trials() -> Vec<Trial> {
         trial("a_program_that_hangs_is_ended_with_all_it_started", || {
             let output = run_for(Duration::from_millis(500), "hangs", &[]);
             assert!(!output.status.success(), "{}", output.status);
+        }),
+        trial("output_that_cannot_be_written_costs_no_result", || {
+            told(&run("cannot_print", &[]), true, "every result has come");
         }),
         trial("who_holds_standard_error_can_drop_a_worker", || {
             told(&run("holds_standard_error", &[]), true, "all in order");
@@ -190,6 +203,30 @@ fn bench(_: Scale) -> Suite {
             .expect(|n| n * 2)
             .model("worker", double),
     )
+}
+
+/// A program whose standard output is a full disk, and then one that nobody reads;
+/// says on standard error whether its workers' results come nevertheless.
+fn cannot_print() -> ExitCode {
+    dup2_stdout(OpenOptions::new().write(true).open("/dev/full").expect("Linux")).expect("a file");
+    print_in_worker();
+    let (read, write) = io::pipe().expect("a pipe");
+    drop(read);
+    dup2_stdout(write).expect("a descriptor");
+    print_in_worker();
+    eprintln!("every result has come");
+    ExitCode::SUCCESS
+}
+
+fn print_in_worker() {
+    let mut worker = Worker::spawn().expect("a worker");
+    for n in 0..3 {
+        assert_eq!(worker.call(&PRINT, &n).expect("a number"), 2 * n);
+    }
+    // The answers of few items go another way, through the outbox.
+    let outputs = worker.call_batch(&PRINT, &[7, 8, 9]).expect("answers");
+    let outputs: Result<Vec<_>, _> = outputs.into_iter().collect();
+    assert_eq!(outputs.expect("numbers"), [14, 16, 18]);
 }
 
 /// A program that holds its standard error while workers that have written there
