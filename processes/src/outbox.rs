@@ -10,7 +10,7 @@
 //!
 //! That thread never waits here: not for the lock, which the other may hold while
 //! it writes, nor for the parent to read. What goes into the socket without waiting
-//! is sent, and the rest of it goes first of all when there is room again.
+//! is sent, and the rest of it goes first of all as soon as there is room again.
 
 use std::io::{self, ErrorKind, Write};
 use std::mem;
@@ -167,14 +167,16 @@ impl Outbox {
     }
 
     /// Sends what has lain here for long, as far as that goes without waiting.
-    /// To be called when the timer tells.
-    pub(crate) fn look(&self) {
-        let Some(timer) = &self.timer else { return };
+    /// To be called when the timer tells; and after `true` as soon as the socket
+    /// has room, for the rest of what has been begun.
+    pub(crate) fn look(&self) -> bool {
+        let Some(timer) = &self.timer else { return false };
         // So that it is not ready any more.
         let _ = timer.wait();
         let Ok(mut waiting) = self.waiting.try_lock() else {
+            // Who has it is sending, so to look again at once would be in vain.
             self.set();
-            return;
+            return false;
         };
         let waiting = &mut *waiting;
         if waiting.lent.items() > 0 && waiting.begun.is_none() {
@@ -194,13 +196,15 @@ impl Outbox {
                 Ok(more) => *sent += more,
                 Err(Errno::EAGAIN | Errno::EINTR) => {}
                 // The parent is gone, and the caller hears of it by itself.
-                Err(_) => return,
+                Err(_) => return false,
             }
             if *sent == bytes.len() {
                 waiting.begun = None;
             }
         }
-        waiting.set = (waiting.lent.items() > 0 || waiting.begun.is_some()) && self.set();
+        let begun = waiting.begun.is_some();
+        waiting.set = !begun && waiting.lent.items() > 0 && self.set();
+        begun
     }
 
     /// Has the timer tell in a while.
