@@ -109,10 +109,13 @@ impl Batch<'_> {
                 if let Some(failure) = failure {
                     self.failed(&failure);
                 }
+                // Whoever is sent a reply, or waits to be, sees that its item is done.
                 if self.replies.body() > self.limit {
+                    self.slot.finish(next);
                     self.too_large()?;
                 }
                 if lends && self.inputs.left() > 0 {
+                    self.slot.finish(next);
                     self.outbox.lend(self.replies)?;
                 }
             }

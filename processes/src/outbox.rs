@@ -10,7 +10,7 @@
 //!
 //! That thread never waits here: not for the lock, which the other may hold while
 //! it writes, nor for the parent to read. What goes into the socket without waiting
-//! is sent, and the rest of it goes first of all when there is room again.
+//! is sent, and the rest of it goes first of all as soon as there is room again.
 
 use std::io::{self, ErrorKind, Write};
 use std::mem;
@@ -110,7 +110,7 @@ impl Outbox {
     pub(crate) fn lend(&self, replies: &mut Frame) -> io::Result<()> {
         // What a task printed belongs before its result; and the one who looks
         // after this must not wait for a task that holds standard output.
-        io::stdout().flush()?;
+        flush_output();
         let mut waiting = self.waiting();
         if waiting.lent.items() > 0 && waiting.lent.body() + replies.body() > ENOUGH {
             self.send_lent(&mut waiting)?;
@@ -167,14 +167,16 @@ impl Outbox {
     }
 
     /// Sends what has lain here for long, as far as that goes without waiting.
-    /// To be called when the timer tells.
-    pub(crate) fn look(&self) {
-        let Some(timer) = &self.timer else { return };
+    /// To be called when the timer tells; and after `true` as soon as the socket
+    /// has room, for the rest of what has been begun.
+    pub(crate) fn look(&self) -> bool {
+        let Some(timer) = &self.timer else { return false };
         // So that it is not ready any more.
         let _ = timer.wait();
         let Ok(mut waiting) = self.waiting.try_lock() else {
+            // Who has it is sending, so to look again at once would be in vain.
             self.set();
-            return;
+            return false;
         };
         let waiting = &mut *waiting;
         if waiting.lent.items() > 0 && waiting.begun.is_none() {
@@ -194,13 +196,15 @@ impl Outbox {
                 Ok(more) => *sent += more,
                 Err(Errno::EAGAIN | Errno::EINTR) => {}
                 // The parent is gone, and the caller hears of it by itself.
-                Err(_) => return,
+                Err(_) => return false,
             }
             if *sent == bytes.len() {
                 waiting.begun = None;
             }
         }
-        waiting.set = (waiting.lent.items() > 0 || waiting.begun.is_some()) && self.set();
+        let begun = waiting.begun.is_some();
+        waiting.set = !begun && waiting.lent.items() > 0 && self.set();
+        begun
     }
 
     /// Has the timer tell in a while.
@@ -227,7 +231,7 @@ impl Outbox {
     /// Sends a frame, after what somebody has begun to send.
     fn send(&self, waiting: &mut Waiting, frame: &mut Frame) -> io::Result<()> {
         // What a task printed belongs before its result.
-        io::stdout().flush()?;
+        flush_output();
         if let Some((begun, sent)) = waiting.begun.take() {
             self.write(&begun.bytes()[sent..])?;
         }
@@ -249,6 +253,13 @@ impl Outbox {
             sent => sent.map(drop),
         }
     }
+}
+
+/// Lets out what tasks have printed. That it cannot be written, because nobody
+/// reads it any more or a disk is full, is no reason to lose a result; a task that
+/// wants to know flushes by itself.
+fn flush_output() {
+    let _ = io::stdout().flush();
 }
 
 /// Empties a frame of replies.

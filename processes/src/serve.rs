@@ -124,19 +124,21 @@ fn watch(
     };
     let watch = move || {
         let timer = outbox.timer().unwrap_or(socket.as_fd());
+        // What has been begun to be sent waits for room in the socket.
+        let mut begun = false;
         loop {
             // A hang-up is reported whether it is asked for or not; data is not.
-            let mut ends = [
-                PollFd::new(socket.as_fd(), PollFlags::empty()),
-                PollFd::new(timer, PollFlags::POLLIN),
-            ];
+            let room = if begun { PollFlags::POLLOUT } else { PollFlags::empty() };
+            let mut ends =
+                [PollFd::new(socket.as_fd(), room), PollFd::new(timer, PollFlags::POLLIN)];
             let polled = poll(&mut ends, pause);
-            if !matches!(polled, Ok(_) | Err(Errno::EINTR)) || ends[0].any() != Some(false) {
+            let found = ends[0].revents().unwrap_or(PollFlags::POLLNVAL);
+            if !matches!(polled, Ok(_) | Err(Errno::EINTR)) || !(found - room).is_empty() {
                 break;
             }
             control.beat();
-            if ends[1].any() == Some(true) {
-                outbox.look();
+            if !found.is_empty() || ends[1].any() == Some(true) {
+                begun = outbox.look();
             }
         }
         // The thread that serves sees the same end, unless a task holds it.

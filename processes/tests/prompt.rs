@@ -3,7 +3,7 @@
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use processes::{Options, Registry, Task, Worker, encode};
+use processes::{Options, Registry, Request, Task, Worker, encode};
 
 /// Longer than anything here takes, on the busiest machine.
 const DEADLINE: Duration = Duration::from_secs(20);
@@ -13,9 +13,9 @@ const DEADLINE: Duration = Duration::from_secs(20);
 const LONG: u64 = 2_000;
 
 /// Waits for so many milliseconds, and gives so many bytes.
-const WAIT: Task<(u64, usize), Vec<u8>> = Task::new("wait", |(milliseconds, bytes)| {
+const WAIT: Task<(u64, usize), String> = Task::new("wait", |(milliseconds, bytes)| {
     sleep(Duration::from_millis(milliseconds));
-    vec![7; bytes]
+    "x".repeat(bytes)
 });
 const DOUBLE: Task<u64, u64> = Task::new("double", |x| x * 2);
 /// Holds standard output, where it has begun a line, for so many milliseconds.
@@ -78,7 +78,10 @@ fn early(arrivals: &[(Duration, usize)]) -> usize {
 type Calls = Vec<(&'static str, Vec<u8>)>;
 
 fn post(worker: &mut Worker, calls: Calls) {
-    let mut request = worker.mixed_request(false);
+    push(worker.mixed_request(false), calls);
+}
+
+fn push(mut request: Request<'_>, calls: Calls) {
     for (task, input) in calls {
         assert!(request.push_call(task, [&input[..]]).expect("it is small"));
     }
@@ -107,10 +110,11 @@ fn the_answer_of_a_quick_task_does_not_wait_for_the_slow_one_behind_it() {
 #[test]
 fn nor_do_a_thousand_wherever_the_slow_one_stands() {
     let mut worker = worker();
-    for before in [1_usize, 31, 500, 999] {
+    for (timed, before) in [(false, 1_usize), (false, 31), (true, 500), (false, 999), (true, 999)] {
         let mut calls: Calls = (0..1_000).map(|i| call(&DOUBLE, &i)).collect();
         calls[before] = call(&WAIT, &(LONG, 0));
-        post(&mut worker, calls);
+        let request = if timed { worker.timed_request(false) } else { worker.mixed_request(false) };
+        push(request, calls);
         let arrivals = arrivals(&mut worker);
         assert_eq!(early(&arrivals), before, "{arrivals:?}");
         assert_eq!(arrivals.last().map(|(_, n)| *n), Some(1_000));
@@ -155,6 +159,35 @@ fn answers_larger_than_a_socket_holds_go_with_it_when_somebody_reads() {
     let arrivals = self::arrivals(&mut worker);
     assert_eq!(early(&arrivals), 1, "{arrivals:?}");
     assert_eq!(arrivals.last().map(|(_, n)| *n), Some(2));
+
+    // The rest of one goes as fast as it is read, not by the clock.
+    post(&mut worker, vec![call(&WAIT, &(0, 16 << 20)), call(&WAIT, &(LONG, 1))]);
+    let arrivals = self::arrivals(&mut worker);
+    println!("16 MiB after {:?}", arrivals[0].0);
+    assert_eq!(early(&arrivals), 1, "{arrivals:?}");
+}
+
+#[test]
+fn a_worker_that_waits_to_send_an_answer_is_in_the_middle_of_nothing() {
+    let mut worker = worker();
+    for _ in 0..20 {
+        // The socket does not hold the first, which goes when the second is done; on
+        // a busy machine, when that has yet to be begun, so it is tried again.
+        post(&mut worker, vec![call(&WAIT, &(0, 300 << 10)); 3]);
+        let posted = Instant::now();
+        let waits = loop {
+            let progress = worker.progress(0);
+            if progress.done > 0 && !progress.in_the_middle {
+                break progress;
+            }
+            assert!(posted.elapsed() < DEADLINE, "{progress:?}");
+            sleep(Duration::from_millis(1));
+        };
+        assert_eq!(arrivals(&mut worker).last().map(|(_, n)| *n), Some(3));
+        if waits.done == 2 {
+            return;
+        }
+    }
 }
 
 #[test]
