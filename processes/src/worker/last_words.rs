@@ -10,11 +10,6 @@
 //! too. So no turn at a pipe is longer than [`TURN`], and the last is as long as
 //! what the pipe holds. Who writes faster than this process's standard error takes
 //! it, waits at its pipe, as it would without one.
-//!
-//! It may take nothing at all: a pipe that nobody reads, a terminal that is held.
-//! Nobody holds a lock while he waits for that, and whoever reaps a worker does not
-//! wait for long, or one worker's words would hold up all the others. What cannot be
-//! passed on then is kept all the same.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -23,11 +18,8 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::process::Command;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::time::Duration;
 
-use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 use nix::sys::eventfd::{EfdFlags, EventFd};
 
@@ -38,13 +30,6 @@ const KEPT: usize = 4 << 10;
 
 /// How much of one worker's is read before it is the others' turn.
 const TURN: usize = 4 * KEPT;
-
-/// How long whoever reaps a worker waits for standard error to take some of its
-/// last words.
-const PATIENCE: Duration = Duration::from_millis(20);
-
-/// How long the forwarder waits for that before it looks after the rest.
-const ROUND: Duration = Duration::from_millis(250);
 
 /// How much a pipe holds, unless somebody has said otherwise.
 const PIPE: usize = 64 << 10;
@@ -93,8 +78,7 @@ impl LastWords {
     pub(super) fn finish(&self) {
         let mut pipe = self.release();
         let holds = pipe.end.as_ref().and_then(|end| fcntl(end, FcntlArg::F_GETPIPE_SZ).ok());
-        let most = holds.and_then(|bytes| usize::try_from(bytes).ok()).unwrap_or(PIPE);
-        pipe.forward(most, true);
+        pipe.forward(holds.and_then(|bytes| usize::try_from(bytes).ok()).unwrap_or(PIPE));
         // Whatever still writes there finds it closed, and does not wait.
         pipe.end = None;
     }
@@ -126,25 +110,18 @@ impl Drop for LastWords {
 
 impl Pipe {
     /// Reads what is there, or at least so much of it; `false` once nothing more
-    /// can come. What standard error does not take is left for later; or, if this
-    /// is the last time, only kept.
-    fn forward(&mut self, most: usize, last: bool) -> bool {
+    /// can come.
+    fn forward(&mut self, most: usize) -> bool {
         let mut bytes = [0; KEPT];
         let Some(end) = &mut self.end else { return true };
-        let (mut taken, mut heard) = (0, true);
+        let mut taken = 0;
         while taken < most {
-            if !last && !is_heard(Duration::ZERO) {
-                return true;
-            }
             match end.read(&mut bytes) {
                 Ok(0) => return false,
                 Ok(read) => {
                     taken += read;
                     // That it cannot be passed on is no reason not to read it.
-                    heard = heard && (!last || is_heard(PATIENCE));
-                    if heard {
-                        let _ = io::stderr().write_all(&bytes[..read]);
-                    }
+                    let _ = io::stderr().write_all(&bytes[..read]);
                     self.kept.extend_from_slice(&bytes[..read]);
                     let surplus = self.kept.len().saturating_sub(KEPT);
                     self.kept.drain(..surplus);
@@ -154,22 +131,6 @@ impl Pipe {
             }
         }
         true
-    }
-}
-
-/// Whether this process's standard error takes something, or does so in this time:
-/// at least a piece of [`KEPT`] bytes, if it is a pipe. One that is closed or broken
-/// takes everything.
-fn is_heard(within: Duration) -> bool {
-    let stderr = io::stderr();
-    let mut ends = [PollFd::new(stderr.as_fd(), PollFlags::POLLOUT)];
-    let within = PollTimeout::try_from(within).expect("less than a month");
-    loop {
-        match poll(&mut ends, within) {
-            Err(Errno::EINTR) => {}
-            // What cannot be asked is tried.
-            ready => return ready != Ok(0),
-        }
     }
 }
 
@@ -219,15 +180,11 @@ impl Forwarder {
             let timeout = timeout.unwrap_or(EpollTimeout::NONE);
             let ready = self.epoll.wait(&mut events, timeout).unwrap_or(0);
             for event in &events[..ready] {
-                if event.data() != SPARE && !is_heard(ROUND) {
-                    // It is reported again.
-                    break;
-                }
                 let pipe = lock(&self.pipes).get(&event.data()).cloned();
                 let Some(pipe) = pipe else { continue };
                 let mut pipe = lock(&pipe);
                 // What is left is reported again, and so is an end until nobody asks.
-                if !pipe.forward(TURN, false)
+                if !pipe.forward(TURN)
                     && let Some(end) = &pipe.end
                 {
                     let _ = self.epoll.delete(end.as_fd());
