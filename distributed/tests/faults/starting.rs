@@ -13,10 +13,11 @@ use distributed::{Client, Error, Future, Place};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signal::Signal;
 
+use crate::deaths::pid_in;
 use crate::harness::{
     cluster, fault, fault_with, inside, pids, print, signal, signal_all, timed, until,
 };
-use crate::tasks::{EXIT, INCREMENT, WAIT_FOR};
+use crate::tasks::{EXIT, INCREMENT, SIGN_AND_WAIT_FOR};
 
 /// While the file of this name is there, workers end before their entry. Each
 /// worker leaves a byte in the file beside it.
@@ -175,10 +176,14 @@ fn fault_23_the_last_one_is_about_to_go() {
             let client = cluster(2);
             let directory = tempfile::tempdir().expect("a directory");
             let gate = directory.path().join("gate");
-            let held = client.map(&WAIT_FOR, [gate.clone(), gate.clone()]);
-            until("both are at work", || client.info().running == 2);
+            let signs = ["a", "b"].map(|name| directory.path().join(name));
+            let held = signs.clone().map(|sign| (sign, gate.clone()));
+            let held = client.map(&SIGN_AND_WAIT_FOR, held);
+            signs.iter().for_each(|sign| _ = pid_in(sign));
             let pids = pids(&client);
             client.scale(1).expect("it can be scaled");
+            // When that is answered, it has been done.
+            let _ = client.info();
             let waiting = client.submit(&INCREMENT, 1);
             fs::write(&file, "").expect("a file");
             signal(pids[0], Signal::SIGKILL);

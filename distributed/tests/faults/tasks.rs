@@ -84,6 +84,16 @@ pub(crate) const WAIT_FOR: Task<PathBuf, u64> = Task::new("wait_for", |path| {
     0
 });
 
+/// Writes the worker's process id into a file, and waits until the path is there.
+pub(crate) const SIGN_AND_WAIT_FOR: Task<(PathBuf, PathBuf), u64> =
+    Task::new("sign_and_wait_for", |(file, path)| {
+        sign(&file);
+        while !path.exists() {
+            thread::sleep(Duration::from_millis(1));
+        }
+        0
+    });
+
 /// Appends a line to the file, and returns one more than what it was given.
 pub(crate) const LOG: Task<(PathBuf, u64), u64> = Task::new("log", |(file, x)| {
     let mut log = OpenOptions::new().create(true).append(true).open(file).expect("a log");
@@ -234,7 +244,8 @@ pub(crate) fn claim() {
         .with(&NESTED)
         .with(&HOG)
         .with(&LEAK)
-        .with(&SHOUT);
+        .with(&SHOUT)
+        .with(&SIGN_AND_WAIT_FOR);
     let registry = registry.with(&TAKE).with(&GIVE).with_fallible(&REFUSE).with(&PREPARE);
     let registry = registry.with(&PREPARE_AND_DIE).with(&BOMB).with(&THROW_BOMB);
     processes::test_worker_entry("worker_entry", registry);
