@@ -1,6 +1,8 @@
 //! What can go wrong in a pool.
 
+use std::fmt;
 use std::io;
+use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -33,7 +35,7 @@ pub enum Error {
         /// its own since it made its first pool.
         location: Option<String>,
         /// The way to the panic, if `RUST_BACKTRACE` asks for it.
-        backtrace: Option<Arc<str>>,
+        backtrace: Option<Backtrace>,
     },
     /// The initializer of the pool failed or panicked. It was not tried again.
     #[error("the initializer failed: {message}")]
@@ -80,6 +82,37 @@ pub enum Error {
     },
 }
 
+/// The way to a panic, as text. What [`Debug`](fmt::Debug) says of it is short, so
+/// that an error that ends `main` is still a line.
+#[derive(Clone)]
+pub struct Backtrace(Arc<str>);
+
+impl Backtrace {
+    pub(crate) fn new(text: String) -> Self {
+        Self(text.into())
+    }
+}
+
+impl Deref for Backtrace {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Backtrace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for Backtrace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} lines", self.0.lines().count())
+    }
+}
+
 impl Error {
     /// A task came to nothing in another process.
     pub(crate) fn of_task(task: &'static str, source: processes::Error) -> Self {
@@ -119,4 +152,24 @@ fn named(item: Option<usize>, task: Option<&str>) -> String {
 
 fn at(location: Option<&str>) -> String {
     location.map_or_else(String::new, |location| format!(", at {location}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_backtrace_makes_no_error_long() {
+        let error = Error::Panicked {
+            item: Some(3),
+            task: None,
+            message: "no".into(),
+            location: None,
+            backtrace: Some(Backtrace::new("0: one\n1: two\n".into())),
+        };
+        assert_eq!(error.to_string(), "item 3 panicked: no");
+        assert!(format!("{error:?}").contains("backtrace: Some(2 lines)"), "{error:?}");
+        let Error::Panicked { backtrace: Some(backtrace), .. } = error else { unreachable!() };
+        assert!(backtrace.starts_with("0: one") && backtrace.to_string().ends_with("two\n"));
+    }
 }
