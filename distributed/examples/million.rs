@@ -1,19 +1,27 @@
-//! What a task that waits takes in memory, a million of them at once.
+//! What tasks that wait take in memory, up to a million of them at once, and
+//! what each takes of time.
 //!
-//! One worker is held up, so that nothing runs while the tasks are submitted;
-//! then it is let go, and all of them are done. Twice, because what was freed
-//! must serve again.
+//! Both workers are held up, so that nothing runs while the tasks are
+//! submitted; then they are let go, and all tasks are done, each by itself.
+//! That is repeated, because what was freed must serve again. Each row is a
+//! process of its own, whose memory nobody has used before.
 //!
 //! ```text
-//! cargo run --release -p distributed --example million
-//! cargo run --release -p distributed --example million -- 100000
+//! cargo run --release -p distributed --example million                  # up to 1,000,000
+//! cargo run --release -p distributed --example million -- 10000 100000
 //! ```
+//!
+//! It ends with an error if a task is lost, if two have one name, if a task
+//! takes more memory the more of them wait, or if memory grows from round to
+//! round.
 
+use std::collections::HashSet;
 use std::error::Error;
 use std::path::Path;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
-use distributed::{Client, Place};
+use distributed::{Client, Future, Place};
 use processes::{Registry, Task};
 
 const INC: Task<u64, u64> = Task::new("inc", |x| x + 1);
@@ -25,81 +33,158 @@ const HELD: Task<String, ()> = Task::new("held", |path| {
     }
 });
 
+const WORKERS: usize = 2;
+
+/// The same tasks so many times.
+const ROUNDS: usize = 5;
+
 /// It is looked at the memory so often while tasks are submitted.
 const LOOKS: u64 = 10;
 
-/// The most bytes that one more task may take, over what the first took.
+/// The most that one of the last tasks may take, over what all took on average.
 const FLAT: f64 = 1.5;
+
+/// The most that the last round may leave behind, over what the one before left.
+/// What is left is nearly all the allocator's, which holds it ready: after a
+/// round or two it has no reason to ask for more.
+const STEADY: f64 = 1.1;
+
+/// With fewer, what is measured is mostly what the allocator holds ready.
+const ENOUGH: u64 = 100_000;
+
+/// What came of one round.
+struct Round {
+    submit_ns: f64,
+    do_ns: f64,
+    /// Bytes a task while all wait; in later rounds much of it was there before.
+    waiting: f64,
+    /// The same of the last tenth of them.
+    last: f64,
+    /// Bytes a task when all is done and dropped.
+    left: f64,
+    /// The largest worker, in bytes; none for threads.
+    worker: Option<u64>,
+}
 
 fn main() -> Result<(), Box<dyn Error>> {
     processes::worker_entry(Registry::new().with(&INC).with(&HELD));
-    let tasks = std::env::args().nth(1).map_or(Ok(1_000_000), |tasks| tasks.parse())?;
-    for processes in [false, true] {
-        let client = Client::local().n_workers(1).processes(processes).start()?;
-        // The first of them load code and start threads.
-        client.gather(client.map(&INC, 0..1_000))?;
-        let start = resident("self")?;
-        for round in 1..=2 {
-            println!("processes({processes}), round {round}: {tasks} tasks");
-            a_round(&client, tasks, start)?;
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    // This program, once more, for one row.
+    if let [kind @ ("threads" | "processes"), tasks] =
+        arguments.iter().map(String::as_str).collect::<Vec<_>>()[..]
+    {
+        return row(kind, tasks.parse()?);
+    }
+    let sizes = match arguments.is_empty() {
+        true => ["10000", "100000", "1000000"].map(String::from).to_vec(),
+        false => arguments,
+    };
+    println!("{WORKERS} workers; the first of {ROUNDS} rounds, times the fastest of them");
+    println!(
+        "| workers | tasks | bytes a waiting task | of the last tenth | KiB of a worker | ns to submit | ns to do and gather | bytes a task left | after {ROUNDS} rounds |"
+    );
+    println!("|---|--:|--:|--:|--:|--:|--:|--:|--:|");
+    for kind in ["threads", "processes"] {
+        for tasks in &sizes {
+            let row = Command::new(std::env::current_exe()?).args([kind, tasks]).status()?;
+            if !row.success() {
+                return Err(format!("{tasks} tasks in {kind}: {row}").into());
+            }
         }
     }
     Ok(())
 }
 
+fn row(kind: &str, tasks: u64) -> Result<(), Box<dyn Error>> {
+    let client = Client::local().n_workers(WORKERS).processes(kind == "processes").start()?;
+    // The first of them load code and start threads.
+    client.gather(client.map(&INC, 0..1_000))?;
+    let start = resident("self")?;
+    let rounds = (0..ROUNDS).map(|_| a_round(&client, tasks, start));
+    let rounds = rounds.collect::<Result<Vec<_>, _>>()?;
+    let fastest = |time: fn(&Round) -> f64| rounds.iter().map(time).fold(f64::MAX, f64::min);
+    let (first, left) = (&rounds[0], rounds[ROUNDS - 1].left);
+    let before = rounds[ROUNDS - 2].left;
+    let worker = first.worker.map_or("–".into(), |bytes| (bytes >> 10).to_string());
+    println!(
+        "| {kind} | {tasks} | {:.0} | {:.0} | {worker} | {:.0} | {:.0} | {:.0} | {left:.0} |",
+        first.waiting,
+        first.last,
+        fastest(|round| round.submit_ns),
+        fastest(|round| round.do_ns),
+        first.left,
+    );
+    if tasks >= ENOUGH && first.last > FLAT * first.waiting {
+        return Err("the more tasks wait, the more each of them takes".into());
+    }
+    if tasks >= ENOUGH && left > STEADY * before {
+        return Err("the memory grows from round to round".into());
+    }
+    Ok(())
+}
+
 /// Submits all, and lets them be done.
-fn a_round(client: &Client, tasks: u64, start: u64) -> Result<(), Box<dyn Error>> {
+fn a_round(client: &Client, tasks: u64, start: u64) -> Result<Round, Box<dyn Error>> {
     let directory = tempfile::tempdir()?;
     let gate = directory.path().join("gate");
-    let held = client.submit(&HELD, gate.to_str().ok_or("a path in UTF-8")?.to_owned());
-    while client.info().running == 0 {
+    let path = gate.to_str().ok_or("a path in UTF-8")?;
+    let held = client.map(&HELD, [path; WORKERS].map(String::from));
+    while client.info().running < WORKERS {
         std::thread::sleep(Duration::from_millis(1));
     }
+    let done = client.info().done;
 
+    let grown = || Ok::<_, Box<dyn Error>>(resident("self")?.saturating_sub(start) as f64);
     let mut futures = Vec::with_capacity(tasks as usize);
-    let mut each = Vec::new();
-    let begin = Instant::now();
+    let (mut before, mut all) = (0.0, 0.0);
+    let mut submitted = Duration::ZERO;
     for look in 0..LOOKS {
+        let begin = Instant::now();
         futures.extend(client.map(&INC, look * tasks / LOOKS..(look + 1) * tasks / LOOKS));
+        submitted += begin.elapsed();
         // What was submitted is taken in before what is asked for behind it.
-        let waiting = client.info().waiting as u64;
-        if waiting != futures.len() as u64 {
+        let waiting = client.info().waiting;
+        if waiting != futures.len() {
             return Err(format!("{waiting} tasks wait of {}", futures.len()).into());
         }
-        each.push((resident("self")?.saturating_sub(start)) as f64 / waiting as f64);
+        (before, all) = (all, grown()?);
     }
-    let submitted = begin.elapsed();
-    let worker = client.info().workers.first().map(|worker| worker.place.clone());
-    println!(
-        "  waiting: {:.0} bytes a task with the first tenth of them, {:.0} with all",
-        each[0],
-        each[each.len() - 1]
-    );
-    if let Some(Place::Process { pid }) = worker {
-        println!("  the worker process has {} KiB", resident(&pid.to_string())? >> 10);
+    let names: HashSet<_> = futures.iter().map(Future::id).collect();
+    if names.len() != futures.len() {
+        return Err("two tasks have one name".into());
+    }
+    drop(names);
+    let mut worker = None;
+    for info in client.info().workers {
+        if let Place::Process { pid } = info.place {
+            worker = worker.max(Some(resident(&pid.to_string())?));
+        }
     }
 
     std::fs::write(&gate, "")?;
     let begin = Instant::now();
-    held.result()?;
+    client.gather(held)?;
     let results = client.gather(futures)?;
-    let (done, after) = (begin.elapsed(), resident("self")?);
+    let took = begin.elapsed();
     if !results.iter().copied().eq(1..=tasks) {
         return Err("the results are not those of the inputs, in order".into());
     }
-    drop(results);
-    let per_task = |time: Duration| time.as_nanos() as f64 / tasks as f64;
-    println!(
-        "  all done and right: {:.0} ns a task to submit, {:.0} to do and to gather",
-        per_task(submitted),
-        per_task(done)
-    );
-    println!("  at the end {:.0} bytes a task", after.saturating_sub(start) as f64 / tasks as f64);
-    // A small number of tasks is lost in what the allocator holds ready.
-    if tasks >= 100_000 && each[each.len() - 1] > FLAT * each[0] {
-        return Err("the more tasks wait, the more each of them takes".into());
+    let done = client.info().done - done;
+    if done != tasks + WORKERS as u64 {
+        return Err(format!("{done} tasks were done for {tasks} and the {WORKERS} held").into());
     }
-    Ok(())
+    drop(results);
+    // What is let go of is dropped by the cluster, soon and not at once.
+    std::thread::sleep(Duration::from_millis(100));
+    let each = |sum: f64| sum / tasks as f64;
+    Ok(Round {
+        submit_ns: each(submitted.as_nanos() as f64),
+        do_ns: each(took.as_nanos() as f64),
+        waiting: each(all),
+        last: (all - before) / (tasks / LOOKS) as f64,
+        left: each(grown()?),
+        worker,
+    })
 }
 
 /// A process's memory, in bytes.

@@ -12,7 +12,7 @@ use std::time::Instant;
 
 use distributed::scheduler::{Fifo, Locality, Random};
 use distributed::simulation::{Durations, Family, Grain, Graph, Run, Setup, simulate};
-use distributed::timeline::{chrome_trace, svg};
+use distributed::timeline::Timeline;
 
 const USAGE: &str = "\
 simulate [--tasks N] [--workers N] [--depth N] [--family NAME] [--policy NAME]
@@ -183,11 +183,8 @@ fn saturation(options: &Options) {
 fn write_timeline(options: &Options, family: &str, policy: &str, run: &Run) {
     let Some(name) = &options.timeline else { return };
     let name = format!("{name}-{family}-{policy}");
-    let trace = std::fs::File::create(format!("{name}.json"))
-        .map(std::io::BufWriter::new)
-        .and_then(|file| chrome_trace(&run.records, run.bounds, file));
-    let picture = std::fs::write(format!("{name}.svg"), svg(&run.records, run.bounds));
-    if let Err(error) = trace.and(picture) {
+    let timeline = Timeline { records: run.records.clone(), bounds: run.bounds };
+    if let Err(error) = timeline.write(&name) {
         eprintln!("cannot write the timeline {name}: {error}");
         std::process::exit(1);
     }

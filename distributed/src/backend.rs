@@ -14,6 +14,7 @@ use processes::Answer;
 
 use crate::scheduler::TaskId;
 use crate::slot::Slot;
+use crate::timeline::Timeline;
 use crate::{Error, Info};
 
 /// A cluster, as the client sees it. No call waits for a task.
@@ -61,6 +62,9 @@ pub(crate) trait Backend: Send + Sync + fmt::Debug {
 
     /// What is there at this moment.
     fn info(&self) -> Info;
+
+    /// What ran since it was asked last; nothing, if that is not recorded.
+    fn timeline(&self) -> Timeline;
 
     /// Whether tasks run in processes of their own, and need no
     /// [`Call::here`].

@@ -14,6 +14,7 @@ use crate::future::{self, Future};
 use crate::graph::Graph;
 use crate::local::LocalCluster;
 use crate::slot::Slot;
+use crate::timeline::Timeline;
 use crate::{Error, Info};
 
 /// Submits tasks to a cluster's workers and hands out their results.
@@ -160,6 +161,29 @@ impl Client {
     /// The workers and what they have done, at this moment.
     pub fn info(&self) -> Info {
         self.backend.info()
+    }
+
+    /// Which worker ran what when, of the attempts that have ended since this was
+    /// asked last; without [`LocalCluster::timeline`] none. Time counts from the
+    /// first task that was submitted since then, so ask when nothing runs.
+    ///
+    /// The bounds are those of the tasks that brought a value, by the times that
+    /// they took: their longest chain, and their sum over the workers, the most that
+    /// there were to be.
+    ///
+    /// ```
+    /// # use distributed::Client;
+    /// # use processes::Task;
+    /// # const INC: Task<i64, i64> = Task::new("inc", |x| x + 1);
+    /// let client = Client::local().n_workers(2).processes(false).timeline(true).start()?;
+    /// client.gather(client.map(&INC, 0..10))?;
+    /// let timeline = client.timeline();
+    /// assert_eq!(timeline.records.len(), 10);
+    /// // timeline.write("increments")?;
+    /// # Ok::<(), distributed::Error>(())
+    /// ```
+    pub fn timeline(&self) -> Timeline {
+        self.backend.timeline()
     }
 
     /// Ends the cluster, and returns when nothing of it is left: no process

@@ -51,7 +51,8 @@
 //! | `backend.rs`, `slot.rs` | the seam: calls in bytes, and where a result arrives |
 //! | [`scheduler`] | who does what: a pure state machine, no threads and no clock |
 //! | `local.rs`, `local/engine.rs`, `local/engine/` | this machine's cluster: an engine that carries the scheduler's actions out |
-//! | `local/{process,thread}.rs`, `local/seat.rs` | a worker of each kind; who comes after one that died |
+//! | `local/{process,thread}.rs`, `local/process/`, `local/seat.rs` | a worker of each kind; who comes after one that died |
+//! | `local/initializer.rs` | what every worker does before it gets work |
 //! | `dask/` | [`Client::connect`]: the same tasks on a Dask cluster |
 //! | `dask/abi.rs` | [`export_tasks!`]: the tasks as a library for programs that are not Rust |
 //! | [`simulation`] | the same scheduler on workers, a network and durations that are made up |

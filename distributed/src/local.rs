@@ -11,6 +11,7 @@ mod entry;
 mod inbox;
 mod initializer;
 mod process;
+mod recorder;
 mod seat;
 mod thread;
 
@@ -28,6 +29,7 @@ use serde::de::DeserializeOwned;
 use crate::backend::{Backend, Call};
 use crate::client::Client;
 use crate::scheduler::TaskId;
+use crate::timeline::Timeline;
 use crate::{Error, Info, Placement, Policy};
 
 use engine::Engine;
@@ -49,6 +51,7 @@ pub struct LocalCluster {
     pub(crate) time_to_live: Option<Duration>,
     pub(crate) memory_limit: Option<u64>,
     pub(crate) initializer: Option<Arc<Initializer>>,
+    pub(crate) timeline: bool,
 }
 
 /// What workers are.
@@ -72,6 +75,7 @@ impl LocalCluster {
             time_to_live: None,
             memory_limit: None,
             initializer: None,
+            timeline: false,
         }
     }
 
@@ -178,6 +182,16 @@ impl LocalCluster {
         self
     }
 
+    /// Whether it is recorded which worker runs what when, for
+    /// [`Client::timeline`].
+    ///
+    /// Each task costs two looks at the clock then, and some 100 bytes until
+    /// the timeline is taken. Without, nothing of it is there.
+    pub fn timeline(mut self, recorded: bool) -> Self {
+        self.timeline = recorded;
+        self
+    }
+
     /// Starts the workers, all at once, and waits until all are there.
     ///
     /// # Errors
@@ -259,6 +273,12 @@ impl Backend for Local {
         self.inbox.send(Command::Info(tell));
         // An engine that has ended has nothing left.
         info.recv().unwrap_or_default()
+    }
+
+    fn timeline(&self) -> Timeline {
+        let (tell, timeline) = mpsc::channel();
+        self.inbox.send(Command::Timeline(tell));
+        timeline.recv().unwrap_or_default()
     }
 
     fn is_remote(&self) -> bool {

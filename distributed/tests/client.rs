@@ -250,3 +250,16 @@ fn detached_tasks_are_done() {
         assert_eq!(client.info().waiting, 0, "{name}");
     }
 }
+
+#[test]
+fn a_result_does_not_wait_for_the_long_task_behind_it() {
+    claim();
+    for timeline in [false, true] {
+        let cluster = Client::local().n_workers(1).timeline(timeline);
+        let client = cluster.start().expect("a worker");
+        // Both are in one message; the second is killed with its worker.
+        let futures = client.map(&SLEEP, [0, 3_600_000]);
+        assert_eq!(within(|| futures[0].result()).expect("a value"), 0);
+        assert!(!futures[1].done());
+    }
+}

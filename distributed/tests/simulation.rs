@@ -75,6 +75,26 @@ fn costs_and_latency_are_what_they_are_said_to_be() {
 }
 
 #[test]
+fn reports_wait_for_each_other_and_not_for_long() {
+    let bag = |mean_ns| Family::Bag.graph(100, Grain { mean_ns, ..grain(Durations::Constant) });
+    let costs = Costs { message_ns: 1000, submit_ns: 0, task_ns: 0 };
+    let messages = |graph: &Graph, patience_ns| {
+        let setup = Setup { patience_ns, ..Setup::local(1, 0, 50, costs) };
+        let run = run(graph, &setup, Fifo);
+        // The client's message and one each way, at least; beside the work.
+        assert!(run.makespan_ns >= graph.work_ns() + 100 * 50 + 3 * 1000, "{run:?}");
+        run.messages
+    };
+    // All tasks come in one order: all their reports go together.
+    assert_eq!(messages(&bag(100), MS), 2);
+    assert_eq!(messages(&bag(100), 0), 1 + 100);
+    // They wait for a millisecond, in which another nine tasks end.
+    assert_eq!(messages(&bag(MS / 10 - 50), MS), 1 + 10);
+    // Nobody waits for a task that takes longer, and the last has none behind it.
+    assert_eq!(messages(&bag(2 * MS), MS), 1 + 100);
+}
+
+#[test]
 fn a_fetch_takes_a_round_trip_and_its_bytes() {
     let mut graph = Graph::new();
     let (a, b) = (graph.push("a", [], 50, 3000), graph.push("b", [], 50, 1000));

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use distributed::scheduler::WorkerId;
-use distributed::timeline::{Bounds, Ended, Record, chrome_trace, svg};
+use distributed::scheduler::{TaskId, WorkerId};
+use distributed::timeline::{Bounds, Ended, Record, Timeline, chrome_trace, svg};
 use proptest::prelude::*;
 use serde_json::Value;
 
@@ -15,9 +15,11 @@ fn record() -> impl Strategy<Value = Record> {
         Just(Ended::Cancelled)
     ];
     let times = (0_u64..10_000_000_000, 0_u64..1_000_000_000);
-    (0_u64..40, any::<String>(), times, 1_u32..5, ended).prop_map(
-        |(worker, task, (start_ns, duration), attempt, ended)| Record {
+    let names = (0_u64..40, any::<u64>(), any::<String>());
+    (names, times, 1_u32..5, ended).prop_map(
+        |((worker, id, task), (start_ns, duration), attempt, ended)| Record {
             worker: WorkerId(worker),
+            id: TaskId(id),
             task: task.into(),
             start_ns,
             end_ns: start_ns + duration,
@@ -62,6 +64,7 @@ proptest! {
         for (event, record) in of("X").zip(&records) {
             prop_assert_eq!(event["name"].as_str(), Some(&*record.task));
             prop_assert_eq!(event["tid"].as_u64(), Some(record.worker.0));
+            prop_assert_eq!(event["args"]["task"].as_u64(), Some(record.id.0));
             prop_assert_eq!(event["args"]["attempt"].as_u64(), Some(u64::from(record.attempt)));
             let ns = |field: &str| (event[field].as_f64().unwrap() * 1000.0).round() as u64;
             prop_assert_eq!(ns("ts"), record.start_ns);
@@ -101,6 +104,7 @@ proptest! {
 fn bars_of_one_worker_stand_in_one_lane_in_the_order_of_time() {
     let record = |worker, start_ns, end_ns| Record {
         worker: WorkerId(worker),
+        id: TaskId(start_ns),
         task: "a < b & c".into(),
         start_ns,
         end_ns,
@@ -123,4 +127,26 @@ fn bars_of_one_worker_stand_in_one_lane_in_the_order_of_time() {
     let bound = document.descendants().find(|node| node.attribute("class") == Some("bound"));
     let end = number(&bars[2], "x") + 1200.0 - 90.0 - 20.0;
     assert!((number(&bound.unwrap(), "x1") - end).abs() < 1.0, "the bound is at the end");
+}
+
+#[test]
+fn a_timeline_is_written_as_two_files() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let record = Record {
+        worker: WorkerId(0),
+        id: TaskId(1),
+        task: "inc".into(),
+        start_ns: 5,
+        end_ns: 9,
+        attempt: 1,
+        ended: Ended::Returned,
+    };
+    let timeline = Timeline { records: vec![record], bounds: Bounds::default() };
+    assert_eq!(timeline.makespan_ns(), 9);
+    timeline.write(directory.path().join("run.1")).expect("files");
+    let read = |name: &str| std::fs::read_to_string(directory.path().join(name)).expect("a file");
+    let trace: Value = serde_json::from_str(&read("run.1.json")).expect("JSON");
+    assert_eq!(trace["traceEvents"].as_array().map(Vec::len), Some(2));
+    roxmltree::Document::parse(&read("run.1.svg")).expect("XML");
+    timeline.write(directory.path().join("no/such/place")).expect_err("no directory");
 }

@@ -1,6 +1,8 @@
 //! What can go wrong in a pool.
 
+use std::fmt;
 use std::io;
+use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,8 +18,8 @@ pub enum Error {
     #[error("a pool needs at least one worker")]
     NoWorkers,
     /// The system gave no thread.
-    #[error("cannot start a thread of the pool")]
-    Thread(#[source] Arc<io::Error>),
+    #[error("cannot start a thread of the pool: {0}")]
+    Thread(Arc<io::Error>),
     /// The function panicked in this process. The worker lives on.
     #[error("{} panicked: {message}{}", named(*item, *task), at(location.as_deref()))]
     Panicked {
@@ -33,7 +35,7 @@ pub enum Error {
         /// its own since it made its first pool.
         location: Option<String>,
         /// The way to the panic, if `RUST_BACKTRACE` asks for it.
-        backtrace: Option<Arc<str>>,
+        backtrace: Option<Backtrace>,
     },
     /// The initializer of the pool failed or panicked. It was not tried again.
     #[error("the initializer failed: {message}")]
@@ -52,8 +54,8 @@ pub enum Error {
     Closed,
     /// A worker process could not be started, when the pool was made or in the
     /// place of one that had died.
-    #[error("cannot start a worker process")]
-    Spawn(#[source] Arc<processes::Error>),
+    #[error("cannot start a worker process: {0}")]
+    Spawn(Arc<processes::Error>),
     /// The item or task took longer than the pool's deadline. Its process was
     /// killed, and another has taken the place.
     #[error("{} was not done after {limit:?}; its process was killed", named(*item, Some(task)))]
@@ -78,6 +80,37 @@ pub enum Error {
         /// not sent yet: those of at most a millisecond's work.
         source: Arc<processes::Error>,
     },
+}
+
+/// The way to a panic, as text. What [`Debug`](fmt::Debug) says of it is short, so
+/// that an error that ends `main` is still a line.
+#[derive(Clone)]
+pub struct Backtrace(Arc<str>);
+
+impl Backtrace {
+    pub(crate) fn new(text: String) -> Self {
+        Self(text.into())
+    }
+}
+
+impl Deref for Backtrace {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Backtrace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for Backtrace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} lines", self.0.lines().count())
+    }
 }
 
 impl Error {
@@ -119,4 +152,24 @@ fn named(item: Option<usize>, task: Option<&str>) -> String {
 
 fn at(location: Option<&str>) -> String {
     location.map_or_else(String::new, |location| format!(", at {location}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_backtrace_makes_no_error_long() {
+        let error = Error::Panicked {
+            item: Some(3),
+            task: None,
+            message: "no".into(),
+            location: None,
+            backtrace: Some(Backtrace::new("0: one\n1: two\n".into())),
+        };
+        assert_eq!(error.to_string(), "item 3 panicked: no");
+        assert!(format!("{error:?}").contains("backtrace: Some(2 lines)"), "{error:?}");
+        let Error::Panicked { backtrace: Some(backtrace), .. } = error else { unreachable!() };
+        assert!(backtrace.starts_with("0: one") && backtrace.to_string().ends_with("two\n"));
+    }
 }

@@ -84,7 +84,7 @@ mod slots;
 mod sync;
 mod thread_pool;
 
-pub use error::Error;
+pub use error::{Backtrace, Error};
 pub use process_pool::{
     ProcessHandle, ProcessImap, ProcessImapUnordered, ProcessPool, ProcessPoolBuilder,
 };

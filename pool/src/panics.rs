@@ -9,9 +9,9 @@
 use std::backtrace::{Backtrace, BacktraceStatus};
 use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Once};
+use std::sync::Once;
 
-use crate::Error;
+use crate::{Error, error};
 
 /// What is known of a panic.
 #[derive(Clone, Debug)]
@@ -23,7 +23,7 @@ pub(crate) struct Panic {
 #[derive(Clone, Debug, Default)]
 struct Place {
     location: Option<String>,
-    backtrace: Option<Arc<str>>,
+    backtrace: Option<error::Backtrace>,
 }
 
 impl Panic {
@@ -91,7 +91,7 @@ pub(crate) fn note_places() {
                 let place = Place {
                     location: info.location().map(ToString::to_string),
                     backtrace: (backtrace.status() == BacktraceStatus::Captured)
-                        .then(|| backtrace.to_string().into()),
+                        .then(|| error::Backtrace::new(backtrace.to_string())),
                 };
                 let _ = PLACE.try_with(|noted| noted.replace(place));
             }

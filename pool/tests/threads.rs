@@ -221,3 +221,27 @@ fn a_chunk_of_nothing_is_refused() {
     let refused = catch_unwind(AssertUnwindSafe(|| pool.map_chunked(&[1], 0, |x| *x)));
     assert!(refused.is_err());
 }
+
+/// A map of few items asks everybody at once, also where a task has been submitted
+/// just before, for which somebody is being woken. Here neither item is done before
+/// another thread has come for the other, and the task not before the map.
+#[test]
+#[cfg(not(miri))]
+fn a_map_has_its_help_while_a_task_is_begun() {
+    let (tell, done) = std::sync::mpsc::channel();
+    thread::spawn(move || {
+        let pool = ThreadPool::new(4).expect("threads start");
+        for _ in 0..20 {
+            // All are asleep again.
+            thread::sleep(Duration::from_millis(2));
+            let (end, ended) = std::sync::mpsc::channel::<()>();
+            let task = pool.submit(move || ended.recv()).expect("it is open");
+            let both = Barrier::new(2);
+            pool.map(&[0, 1], |_| both.wait().is_leader()).expect("no panic");
+            drop(end);
+            task.join().expect("no panic").expect_err("it is dropped");
+        }
+        tell.send(()).expect("it is waited for");
+    });
+    done.recv_timeout(Duration::from_secs(10)).expect("nobody came for the map");
+}

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use crate::codec::{self, Encoder};
 use crate::control::Slot;
+use crate::outbox::{self, Outbox};
 use crate::panics;
 use crate::reply::Failure;
 use crate::wire::{Frame, Items};
@@ -20,6 +21,9 @@ const BLOCK: Duration = Duration::from_micros(50);
 /// The most items of a block.
 const MOST: u32 = 1 << 12;
 
+/// A request of at most so many items is a few calls rather than a map.
+const FEW: usize = 16;
+
 /// What makes of an input's bytes those of an output.
 pub(crate) trait Work {
     /// Appends the output's bytes, or says why there are none.
@@ -31,12 +35,16 @@ pub(crate) struct Batch<'a> {
     pub(crate) inputs: Items<'a>,
     /// What of the request is still the worker's.
     pub(crate) slot: &'a Slot,
+    /// Replies that nobody else sees yet.
     pub(crate) replies: &'a mut Frame,
+    /// Where replies go.
+    pub(crate) outbox: &'a Outbox,
     /// The most bytes of a frame of replies.
     pub(crate) limit: usize,
     /// Whether each reply is sent before the next item is begun.
     pub(crate) each: bool,
-    pub(crate) send: &'a mut dyn FnMut(&mut Frame) -> io::Result<()>,
+    /// Whether each item names its own task, and so tells nothing of the next.
+    pub(crate) mixed: bool,
 }
 
 /// The fewest items of a block, if a block of `most` takes no longer than it
@@ -55,12 +63,18 @@ impl Batch<'_> {
     /// together, or their items more than a millisecond. An item whose reply
     /// takes more than `limit` by itself fails alone.
     ///
+    /// While an item of a mixed request runs, or one of a few, the replies to those
+    /// before it are in the outbox, where they do not wait for it. Of many items of
+    /// one task, which are a map whose caller wants all of them, they do.
+    ///
     /// # Errors
     /// If replies cannot be sent, or the request makes no sense.
     pub(crate) fn answer(&mut self, work: &impl Work) -> io::Result<()> {
-        self.start();
+        outbox::start(self.replies);
         let mut sent = Instant::now();
         let (mut begun, mut most) = (sent, 1);
+        let few = self.mixed || self.inputs.left() <= FEW;
+        let lends = few && !self.each && self.outbox.is_watched();
         let mut next = 0;
         while let Some(block) = self.slot.claim(if self.each { 1..=1 } else { least(most)..=most })
         {
@@ -77,7 +91,8 @@ impl Batch<'_> {
                 // One `catch_unwind` for the whole block costs nothing while
                 // nothing panics. After a panic it begins again one item on.
                 let before = self.replies.items();
-                let caught = panics::catch(|| self.some(next..block.end, work));
+                let end = if lends { next + 1 } else { block.end };
+                let caught = panics::catch(|| self.some(next..end, work));
                 // What is not answered by an output is answered by its failure.
                 let failure = match caught {
                     Ok(Ok(())) => None,
@@ -94,15 +109,19 @@ impl Batch<'_> {
                 if let Some(failure) = failure {
                     self.failed(&failure);
                 }
+                // Whoever is sent a reply, or waits to be, sees that its item is done.
                 if self.replies.body() > self.limit {
+                    self.slot.finish(next);
                     self.too_large()?;
+                }
+                if lends && self.inputs.left() > 0 {
+                    self.slot.finish(next);
+                    self.outbox.lend(self.replies)?;
                 }
             }
             self.slot.finish(next);
         }
-        // The parent may have taken all of it back; it still waits for the end.
-        self.replies.mark_last();
-        (self.send)(self.replies)
+        self.outbox.finish(self.replies)
     }
 
     /// Answers inputs of a block, as far as they are of one length and none
@@ -141,31 +160,26 @@ impl Batch<'_> {
         if bytes > self.limit {
             // Room for so much is not worth keeping.
             *self.replies = Frame::default();
-            self.start();
+            outbox::start(self.replies);
             self.failed(&Failure::OutputTooLarge(bytes));
         }
         Ok(())
     }
 
-    fn start(&mut self) {
-        self.replies.start(&false).expect("a bool always encodes");
-    }
-
     fn flush(&mut self) -> io::Result<()> {
-        if self.replies.items() > 0 {
-            (self.send)(self.replies)?;
-            self.start();
-        }
-        Ok(())
+        self.outbox.flush(self.replies)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::net::UnixStream;
+    use std::sync::Arc;
+
     use super::*;
     use crate::control::Control;
     use crate::task::{Registry, Task};
-    use crate::wire::Items;
+    use crate::wire::Connection;
 
     const BYTES: Task<usize, String> = Task::new("bytes", |n| "x".repeat(n));
 
@@ -179,29 +193,33 @@ mod tests {
         }
         request.seal().expect("it fits");
         let (control, _file) = Control::new().expect("a page");
+        let control = Arc::new(control);
         control.slot(0).open(sizes.len() as u32);
+        let (ours, theirs) = UnixStream::pair().expect("a pair of sockets");
+        let outbox = Outbox::new(Arc::new(ours), Arc::clone(&control), false).expect("no timer");
+        let mut batch = Batch {
+            inputs: Items::of(&request.bytes()[4..]).expect("a batch").1,
+            slot: control.slot(0),
+            replies: &mut Frame::default(),
+            outbox: &outbox,
+            limit,
+            each: false,
+            mixed: false,
+        };
+        registry.answer_batch("bytes", &mut batch).expect("it is sent");
+        drop(outbox);
+        let mut connection = Connection::new(theirs);
         let mut frames = Vec::new();
-        let mut send = |frame: &mut Frame| {
-            assert!(frame.body() <= limit, "{} bytes", frame.body());
-            frame.seal()?;
-            let (_, mut items) = Items::of(&frame.bytes()[4..]).expect("a batch");
+        while let Some(frame) = connection.receive(Some(control.replies(0))).expect("a frame") {
+            assert!(frame.len() <= limit, "{} bytes", frame.len());
+            let (_, mut items) = Items::of(frame).expect("a batch");
             let mut sizes = Vec::new();
             while let Some((failed, item)) = items.next() {
                 let output = crate::reply::output::<String>("bytes", failed, item);
                 sizes.push(output.expect("a reply").map_or(0, |text| text.len()));
             }
             frames.push(sizes);
-            Ok(())
-        };
-        let mut batch = Batch {
-            inputs: Items::of(&request.bytes()[4..]).expect("a batch").1,
-            slot: control.slot(0),
-            replies: &mut Frame::default(),
-            limit,
-            each: false,
-            send: &mut send,
-        };
-        registry.answer_batch("bytes", &mut batch).expect("it is sent");
+        }
         frames
     }
 

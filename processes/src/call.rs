@@ -29,8 +29,8 @@ pub struct Answer {
 }
 
 impl Answer {
-    pub(crate) fn new(failed: bool, bytes: &[u8]) -> Self {
-        Self { failed, bytes: bytes.to_vec() }
+    pub(crate) fn new(failed: bool, bytes: Vec<u8>) -> Self {
+        Self { failed, bytes }
     }
 
     /// What another process answered: an output, or a failure as

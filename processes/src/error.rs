@@ -16,7 +16,8 @@ use crate::status::Exit;
 /// end the worker; after any other error it serves on.
 /// The error can be cloned, for one death may be the answer to several calls.
 /// Its `Debug` form is the same sentence as its `Display` form: that is what
-/// `unwrap` shows, and a `main` that returns it.
+/// `unwrap` shows, and a `main` that returns it. With `{:#}` (not `{:#?}`) the
+/// backtrace of a panic stands below it, if there is one.
 #[derive(Clone, Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -94,7 +95,7 @@ pub enum Error {
     },
 
     /// The task panicked; the process that ran it lives on.
-    #[error("task {task} panicked: {message}{}", at(location.as_deref()))]
+    #[error(fmt = panicked)]
     Panicked {
         /// The task.
         task: &'static str,
@@ -104,7 +105,7 @@ pub enum Error {
         /// forked children do, threads of this program do not.
         location: Option<String>,
         /// How the task came there, if the process was started with
-        /// `RUST_BACKTRACE=1`.
+        /// `RUST_BACKTRACE=1`: many lines, which only `{:#}` shows.
         backtrace: Option<String>,
     },
 
@@ -194,7 +195,26 @@ pub enum Error {
 
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
+        // Not as `f` asks: `{:#?}` of a value that holds this is no place for a
+        // backtrace.
+        write!(f, "{self}")
+    }
+}
+
+fn panicked(
+    task: &&'static str,
+    message: &String,
+    location: &Option<String>,
+    backtrace: &Option<String>,
+    f: &mut fmt::Formatter<'_>,
+) -> fmt::Result {
+    write!(f, "task {task} panicked: {message}")?;
+    if let Some(location) = location {
+        write!(f, " (at {location})")?;
+    }
+    match backtrace {
+        Some(backtrace) if f.alternate() => write!(f, "\n{}", backtrace.trim_end()),
+        _ => Ok(()),
     }
 }
 
@@ -222,13 +242,29 @@ pub(crate) fn cannot<E: Into<io::Error>>(doing: &'static str) -> impl FnOnce(E) 
     move |source| Error::Io { doing, source: Arc::new(source.into()) }
 }
 
-fn at(location: Option<&str>) -> String {
-    location.map(|location| format!(" (at {location})")).unwrap_or_default()
-}
-
 pub(crate) fn said(stderr: &str) -> String {
     match stderr.trim_end() {
         "" => String::new(),
         stderr => format!("; its last words: {stderr}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_backtrace_is_shown_to_who_asks_for_it() {
+        let panicked = Error::Panicked {
+            task: "cube",
+            message: "too large".into(),
+            location: Some("src/main.rs:3:5".into()),
+            backtrace: Some("   0: one\n   1: two\n".into()),
+        };
+        let brief = "task cube panicked: too large (at src/main.rs:3:5)";
+        assert_eq!(panicked.to_string(), brief);
+        assert_eq!(format!("{panicked:?}"), brief);
+        assert_eq!(format!("{panicked:#?}"), brief);
+        assert_eq!(format!("{panicked:#}"), format!("{brief}\n   0: one\n   1: two"));
     }
 }

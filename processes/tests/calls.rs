@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use processes::{Answer, Error, Exit, Gone, Registry, Task, Worker};
+use processes::{Answer, Error, Exit, Gone, Registry, Replies, Task, Worker, now_ns};
 
 const DOUBLE: Task<u64, u64> = Task::new("double", |x| x * 2);
 const JOIN: Task<(String, u64), String> = Task::new("join", |(text, n)| format!("{text}{n}"));
@@ -35,13 +35,20 @@ fn encoded<T: serde::Serialize>(value: &T) -> Vec<u8> {
 
 /// All answers to the request under way, or the worker's end.
 fn answers(worker: &mut Worker) -> Result<Vec<Answer>, Gone> {
+    answers_by(worker, |replies| replies.next_answer())
+}
+
+fn answers_by<A>(
+    worker: &mut Worker,
+    next: impl Fn(&mut Replies<'_>) -> Option<A>,
+) -> Result<Vec<A>, Gone> {
     let started = Instant::now();
     let mut answers = Vec::new();
     loop {
         assert!(started.elapsed() < DEADLINE, "no answer in {DEADLINE:?}");
         worker.write()?;
         if let Some(mut replies) = worker.replies()? {
-            answers.extend(std::iter::from_fn(|| replies.next_answer()));
+            answers.extend(std::iter::from_fn(|| next(&mut replies)));
             if replies.last {
                 return Ok(answers);
             }
@@ -83,6 +90,38 @@ fn one_message_calls_many_tasks() {
     assert!(matches!(cut, Error::Decode { .. }), "{cut}");
     assert_eq!(answers[5].decode::<u64>("double").expect("the worker goes on"), 8);
     assert_eq!(answers.len(), 6);
+    // Other requests go on as before.
+    assert_eq!(worker.call(&DOUBLE, &21).expect("a value"), 42);
+}
+
+#[test]
+fn a_timed_request_is_answered_with_times() {
+    let mut worker = worker();
+    let started = now_ns();
+    let mut request = worker.timed_request(false);
+    let four = encoded(&4_u64);
+    for task in ["double", "fail", "nobody", "double"] {
+        assert!(request.push_call(task, [&four[..]]).expect("it fits"));
+    }
+    request.post();
+    let timed = answers_by(&mut worker, |replies| replies.next_timed_answer()).expect("answers");
+    let (answers, spans): (Vec<_>, Vec<_>) = timed.into_iter().unzip();
+    assert_eq!(answers[0].decode::<u64>("double").expect("a value"), 8);
+    let failed = answers[1].failure("fail").expect("it fails");
+    let said =
+        |error: &Error| matches!(error, Error::Panicked { message, .. } if message == "no 4 today");
+    assert!(said(&failed), "{failed}");
+    let unknown = answers[2].failure("nobody").expect("it fails");
+    assert!(matches!(unknown, Error::UnknownTask { .. }), "{unknown}");
+    assert_eq!(answers[3].decode::<u64>("double").expect("a value"), 8);
+    // The worker's clock is ours.
+    let mut before = started;
+    for span in spans {
+        let span = span.expect("each has times");
+        assert!(before <= span.begin_ns && span.begin_ns <= span.end_ns, "{span:?} from {before}");
+        before = span.end_ns;
+    }
+    assert!(before <= now_ns());
     // Other requests go on as before.
     assert_eq!(worker.call(&DOUBLE, &21).expect("a value"), 42);
 }

@@ -8,7 +8,7 @@ mod common;
 
 use std::env;
 use std::fs::OpenOptions;
-use std::io::{BufRead, BufReader, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, ExitCode, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -16,8 +16,8 @@ use std::time::{Duration, Instant};
 use common::{STARTED, runs, told};
 use libtest_mimic::{Arguments, Trial};
 use nix::sys::signal::{Signal, killpg};
-use nix::unistd::Pid;
-use processes::{Error, Registry, Task, Worker};
+use nix::unistd::{Pid, dup2_stderr, dup2_stdout};
+use processes::{Error, Options, Registry, Task, Worker};
 use report::suite::{Scale, Suite, Workload, repeat};
 
 /// How long anything here may take before it counts as hanging.
@@ -37,9 +37,25 @@ const SLEEP: Task<(), ()> = Task::new("sleep", |()| std::thread::sleep(Duration:
 const GRANDCHILD: Task<(), u32> = Task::new("grandchild", |()| {
     Command::new("sleep").arg("60").spawn().expect("a grandchild").id()
 });
+/// Writes to standard error what is [spoken](spoken) by one of several.
+const SPEAK: Task<u8, ()> = Task::new("speak", |who| eprint!("{}", spoken(who)));
+
+/// Numbers in order, in signs that none of the others uses; some tens of KiB: more
+/// than a turn at a pipe, and less than it holds.
+fn spoken(who: u8) -> String {
+    let sign = |byte: u8| char::from(b'0' + 11 * who + byte.min(b'9' + 1) - b'0');
+    (0..8_000).flat_map(|n| format!("{n}:").into_bytes()).map(sign).collect()
+}
+
+/// Prints, and doubles.
+const PRINT: Task<u64, u64> = Task::new("print", |x| {
+    print!("{x} ");
+    x * 2
+});
 
 fn registry() -> Registry {
-    Registry::new().with(&DOUBLE).with(&PID).with(&SLEEP).with(&GRANDCHILD)
+    let registry = Registry::new().with(&DOUBLE).with(&PID).with(&SLEEP).with(&GRANDCHILD);
+    registry.with(&SPEAK).with(&PRINT)
 }
 
 fn main() -> ExitCode {
@@ -78,6 +94,14 @@ fn main() -> ExitCode {
             report::drive(bench)
         }
         Ok("bench_that_never_claims") => report::drive(bench),
+        Ok("holds_standard_error") => {
+            processes::worker_entry(registry());
+            holds_standard_error()
+        }
+        Ok("cannot_print") => {
+            processes::worker_entry(registry());
+            cannot_print()
+        }
         Ok("parent") => {
             processes::worker_entry(registry());
             parent()
@@ -120,6 +144,12 @@ fn trials() -> Vec<Trial> {
         trial("a_program_that_hangs_is_ended_with_all_it_started", || {
             let output = run_for(Duration::from_millis(500), "hangs", &[]);
             assert!(!output.status.success(), "{}", output.status);
+        }),
+        trial("output_that_cannot_be_written_costs_no_result", || {
+            told(&run("cannot_print", &[]), true, "every result has come");
+        }),
+        trial("who_holds_standard_error_can_drop_a_worker", || {
+            told(&run("holds_standard_error", &[]), true, "all in order");
         }),
         trial("workers_do_not_outlive_a_killed_parent", workers_do_not_outlive_a_killed_parent),
     ]
@@ -173,6 +203,66 @@ fn bench(_: Scale) -> Suite {
             .expect(|n| n * 2)
             .model("worker", double),
     )
+}
+
+/// A program whose standard output is a full disk, and then one that nobody reads;
+/// says on standard error whether its workers' results come nevertheless.
+fn cannot_print() -> ExitCode {
+    dup2_stdout(OpenOptions::new().write(true).open("/dev/full").expect("Linux")).expect("a file");
+    print_in_worker();
+    let (read, write) = io::pipe().expect("a pipe");
+    drop(read);
+    dup2_stdout(write).expect("a descriptor");
+    print_in_worker();
+    eprintln!("every result has come");
+    ExitCode::SUCCESS
+}
+
+fn print_in_worker() {
+    let mut worker = Worker::spawn().expect("a worker");
+    for n in 0..3 {
+        assert_eq!(worker.call(&PRINT, &n).expect("a number"), 2 * n);
+    }
+    // The answers of few items go another way, through the outbox.
+    let outputs = worker.call_batch(&PRINT, &[7, 8, 9]).expect("answers");
+    let outputs: Result<Vec<_>, _> = outputs.into_iter().collect();
+    assert_eq!(outputs.expect("numbers"), [14, 16, 18]);
+}
+
+/// A program that holds its standard error while workers that have written there
+/// end, by its own hand and by that of a thread that it waits for; prints whether
+/// all came out afterwards, in order.
+fn holds_standard_error() -> ExitCode {
+    let (mut read, write) = io::pipe().expect("a pipe");
+    dup2_stderr(write).expect("a descriptor");
+    let mut options = Options::default();
+    options.keep_stderr = true;
+    let held = io::stderr().lock();
+    let workers = [0, 1, 2, 3].map(|who| {
+        let mut worker = Worker::start(options).expect("a worker");
+        while !worker.is_ready().expect("it greets") {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        worker.call(&SPEAK, &who).expect("it speaks");
+        worker
+    });
+    // The forwarder comes, and waits. That it may take longer to get there makes
+    // the test weaker, never wrong.
+    std::thread::sleep(Duration::from_millis(50));
+    let [first, others @ ..] = workers;
+    drop(first);
+    std::thread::spawn(move || drop(others)).join().expect("no panic");
+    drop(held);
+    let mut all = vec![0; (0..4).map(|who| spoken(who).len()).sum()];
+    read.read_exact(&mut all).expect("all of it");
+    let all = String::from_utf8(all).expect("it is ASCII");
+    let of = |who: u8| b'0' + 11 * who..b'0' + 11 * (who + 1);
+    for who in 0..4 {
+        let said: String = all.chars().filter(|&c| of(who).contains(&(c as u8))).collect();
+        assert_eq!(said, spoken(who));
+    }
+    println!("all in order");
+    ExitCode::SUCCESS
 }
 
 /// A program with one idle worker, one with an orphan-to-be, and two that are

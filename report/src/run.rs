@@ -10,6 +10,8 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use regex::Regex;
+
 use crate::bench_process::{BenchProcess, Next};
 use crate::description::Failure;
 use crate::error::Error;
@@ -31,6 +33,8 @@ pub struct Options {
     pub full: bool,
     /// With the Python peers.
     pub python: bool,
+    /// Only cells whose `topic/workload/parameter` matches.
+    pub filter: Option<Regex>,
 }
 
 /// What a run came to.
@@ -151,8 +155,17 @@ impl Session {
             };
             let log = workspace.report().join(format!("{}.log", topic.name));
             let plan = plan(topic, &executable, &request, interpreter.as_ref(), &log)?;
+            let is_asked = |cell: &CellId| {
+                let name = format!("{}/{}/{}", topic.name, cell.workload, cell.parameter);
+                options.filter.as_ref().is_none_or(|filter| filter.is_match(&name))
+            };
+            let (plan, others): (Vec<_>, Vec<_>) =
+                plan.into_iter().partition(|(cell, _)| is_asked(cell));
             self.cells += plan.len();
-            let request = Request { plan_only: false, ..request };
+            // A bench passes over what is done, and these as if they were.
+            let mut done = request.done;
+            done.extend(others.into_iter().map(|(cell, _)| cell));
+            let request = Request { plan_only: false, done, ..request };
             shares.push(Share { topic: topic.clone(), executable, log, request, plan });
         }
         let alike =

@@ -13,6 +13,7 @@ use processes::Answer;
 use crate::backend::{Backend, Call, Promise};
 use crate::scheduler::{TaskId, WorkerId};
 use crate::slot::Slot;
+use crate::timeline::Timeline;
 use crate::{Error, Info, Place, WorkerInfo};
 
 use super::bridge::{Bridge, Events};
@@ -150,6 +151,11 @@ impl Backend for Cluster {
         };
         let workers = (0..).zip(workers).map(worker).collect();
         Info { workers, ..state.info() }
+    }
+
+    fn timeline(&self) -> Timeline {
+        // Dask has one of its own, on its dashboard.
+        Timeline::default()
     }
 
     fn is_remote(&self) -> bool {

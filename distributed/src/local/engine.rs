@@ -13,16 +13,19 @@ use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use nix::sys::eventfd::EventFd;
-use processes::Answer;
+use processes::{Answer, Span};
 
 use super::LocalCluster;
 use super::entry::{Entry, Trouble};
 use super::inbox::{Command, Inbox, Letters, refuse};
-use super::seat::{Life, Seat};
+use super::process::Answered;
+use super::recorder::Recorder;
+use super::seat::Seat;
 use crate::backend::{Call, Input};
 use crate::ids::TaskMap;
 use crate::info::{Info, WorkerInfo};
 use crate::scheduler::{Action, Event, Holder, Scheduler, Spec, TaskId, WorkerId};
+use crate::timeline::Ended;
 use crate::{Error, Placement};
 
 /// How many tasks may lie with a worker. With fewer each message carries less;
@@ -60,7 +63,9 @@ pub(super) struct Engine {
     /// How many processors there are for this process.
     processors: usize,
     /// Emptied, and used again.
-    answers: Vec<(TaskId, Answer)>,
+    answers: Vec<Answered>,
+    /// If a timeline is asked for.
+    recorder: Option<Box<Recorder>>,
 }
 
 impl Engine {
@@ -85,6 +90,7 @@ impl Engine {
             vain: None,
             processors: std::thread::available_parallelism().map_or(1, NonZero::get),
             answers: Vec::new(),
+            recorder: cluster.timeline.then(Box::default),
             cluster,
         }
     }
@@ -122,6 +128,10 @@ impl Engine {
                 Command::Cancel { tasks, kill } => self.tell(Event::Cancelled { tasks, kill }),
                 Command::Detach(task) => self.detach(task),
                 Command::Scale(workers) => self.scale(workers),
+                Command::Timeline(tell) => {
+                    let taken = self.recorder.as_mut().map(|recorder| recorder.take());
+                    let _ = tell.send(taken.unwrap_or_default());
+                }
                 // Who asks is told, or does not want to know any more.
                 Command::Info(tell) => _ = tell.send(self.info()),
             }
@@ -137,7 +147,7 @@ impl Engine {
             }
         }
         for report in letters.reports.drain(..) {
-            self.answered(report.worker, report.task, report.answer);
+            self.answered(report.worker, report.task, report.answer, report.span);
         }
         if !letters.released.is_empty() {
             let tasks = std::mem::take(&mut letters.released);
@@ -147,6 +157,9 @@ impl Engine {
     }
 
     fn submit(&mut self, calls: Vec<Call>) {
+        if let Some(recorder) = &mut self.recorder {
+            recorder.submitted(self.seats.len());
+        }
         let tasks = self.deserted.as_ref().map(|_| calls.iter().map(|call| call.id).collect());
         let homes = self.homes(calls.len());
         let mut specs = Vec::with_capacity(calls.len());
@@ -193,7 +206,16 @@ impl Engine {
     }
 
     /// A worker has answered a task.
-    fn answered(&mut self, worker: WorkerId, task: TaskId, answer: Answer) {
+    fn answered(&mut self, worker: WorkerId, task: TaskId, answer: Answer, span: Option<Span>) {
+        if let Some(recorder) = &mut self.recorder {
+            let entry = self.entries.get(task);
+            let ended = match entry.is_some_and(Entry::is_pending) {
+                false => Ended::Cancelled,
+                true if answer.is_failure() => Ended::Failed,
+                true => Ended::Returned,
+            };
+            recorder.ended((worker, task), entry, span, ended);
+        }
         if let Some(seat) = self.seat(worker) {
             seat.answered();
             seat.deadline.take_if(|(late, _)| *late == task);
@@ -258,17 +280,7 @@ impl Drop for Engine {
         let mut letters = Letters::default();
         self.inbox.take(&mut letters);
         letters.commands.into_iter().for_each(refuse);
-        // All are told to end before one is waited for.
-        for seat in &mut self.seats {
-            match &mut seat.life {
-                Life::Process(process) | Life::Starting(process) if process.is_busy() => {
-                    process.kill();
-                }
-                Life::Process(process) | Life::Starting(process) => process.dismiss(),
-                Life::Thread(thread, _) | Life::Preparing(thread) => thread.dismiss(),
-                Life::Echo(_) | Life::Pause(_) | Life::Empty => {}
-            }
-        }
+        self.see_off();
         self.seats.clear();
         for entry in self.entries.values() {
             if let Some(slot) = &entry.slot {

@@ -6,16 +6,20 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak, mpsc};
 use std::time::Instant;
 
 use nix::sys::eventfd::{EfdFlags, EventFd};
-use processes::Answer;
+use processes::{Answer, Span};
 
 use crate::backend::Call;
 use crate::scheduler::{TaskId, WorkerId};
+use crate::timeline::Timeline;
 use crate::{Error, Info};
 
 /// Futures are dropped by the thousand, and nobody waits for what follows from
 /// it: the engine is woken for so many at once, and for the first of them, so
 /// that it takes a nap instead of a sleep.
 const RELEASES: usize = 1 << 10;
+
+/// Room for so many letters of a kind is kept.
+const KEPT: usize = 1 << 12;
 
 /// What a client wants.
 pub(super) enum Command {
@@ -25,6 +29,7 @@ pub(super) enum Command {
     Detach(TaskId),
     Scale(usize),
     Info(mpsc::Sender<Info>),
+    Timeline(mpsc::Sender<Timeline>),
 }
 
 /// What a thread has done.
@@ -32,6 +37,8 @@ pub(super) struct Report {
     pub(super) worker: WorkerId,
     pub(super) task: TaskId,
     pub(super) answer: Answer,
+    /// When it ran, if that is recorded.
+    pub(super) span: Option<Span>,
 }
 
 /// All that has come and was not looked at.
@@ -157,6 +164,10 @@ impl Inbox {
     /// What has come, in exchange for empty ones.
     pub(super) fn take(&self, letters: &mut Letters) {
         self.full.store(false, Ordering::Relaxed);
+        // Room for a million of them is not kept for the next ten.
+        letters.commands.shrink_to(KEPT);
+        letters.reports.shrink_to(KEPT);
+        letters.begun.shrink_to(KEPT);
         let mut full = self.letters();
         letters.closed = full.closed;
         std::mem::swap(&mut letters.commands, &mut full.commands);

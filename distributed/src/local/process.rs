@@ -4,35 +4,37 @@
 //! them one by one from memory that it shares with this process, so what it has
 //! not begun can be taken back at any moment without asking it, and when it
 //! dies it is known which task it was at.
+//!
+//! Here is what goes to it and comes back; `watch.rs` has how it gets ready and
+//! whether it is well, `back.rs` what is taken back from it.
+
+mod back;
+mod watch;
 
 use std::collections::VecDeque;
-use std::fs;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
-use processes::{Answer, Gone, Worker};
+use processes::{Answer, Gone, Span, Worker, now_ns};
 
-use super::LocalCluster;
 use super::entry::Entry;
-use super::initializer::failed;
 use crate::Error;
 use crate::ids::TaskMap;
 use crate::scheduler::TaskId;
 
+pub(super) use watch::{Unready, Wrong};
+
 /// A request stops growing at so many bytes: what does not fit into the
 /// socket's buffer waits for the worker anyway.
 const ENOUGH: usize = 128 << 10;
-
-/// How often it is looked whether a silent worker still lives. Its end is seen
-/// at once by the closing of the socket; this is for the case that something
-/// else holds the socket open, such as a child that it forked.
-const GLANCE: Duration = Duration::from_millis(250);
 
 /// A worker process, and what lies with it.
 pub(super) struct ProcessWorker {
     worker: Worker,
     /// It is at its initializer.
     preparing: bool,
+    /// What that came to.
+    prepared: Result<(), Error>,
     /// What it will be sent next.
     outgoing: VecDeque<TaskId>,
     /// What it was sent: one request at work, one waiting.
@@ -40,9 +42,15 @@ pub(super) struct ProcessWorker {
     /// Its last sign of life, and when that came.
     beat: (u32, Instant),
     glanced: Instant,
+    watched: Instant,
+    /// Whether it says with each answer when the task ran.
+    timed: bool,
     /// Tasks that it is to be killed for as soon as it is in the middle of one.
     doomed: Vec<TaskId>,
 }
+
+/// What a worker says of a task, and when it ran, if that is asked for.
+pub(super) type Answered = (TaskId, Answer, Option<Span>);
 
 /// A request under way.
 struct Flight {
@@ -70,23 +78,6 @@ pub(super) enum At {
     Between(Vec<TaskId>),
 }
 
-/// Why a worker did not get ready.
-pub(super) enum Unready {
-    /// It would come to the same with another.
-    Failed(Error),
-    /// It died, as others need not.
-    Died(Error),
-}
-
-/// What may be wrong with a worker that says nothing.
-pub(super) enum Wrong {
-    Gone(Gone),
-    /// This task is over its deadline.
-    Expired(TaskId),
-    /// It is at a task that nobody wants any more, and is to be killed for it.
-    Futile,
-}
-
 impl Flight {
     /// Whether nothing is sent with its only task, or behind it.
     fn is_alone(&self) -> bool {
@@ -95,54 +86,27 @@ impl Flight {
 }
 
 impl ProcessWorker {
-    pub(super) fn new(worker: Worker) -> Self {
+    pub(super) fn new(worker: Worker, timed: bool) -> Self {
         let now = Instant::now();
-        let (outgoing, flights) = (VecDeque::new(), VecDeque::new());
-        let (preparing, beat, doomed) = (false, (0, now), Vec::new());
-        Self { worker, preparing, outgoing, flights, beat, glanced: now, doomed }
+        let (outgoing, flights, doomed) = (VecDeque::new(), VecDeque::new(), Vec::new());
+        let (preparing, prepared) = (false, Ok(()));
+        let (beat, glanced, watched) = ((0, now), now, now);
+        Self {
+            worker,
+            preparing,
+            prepared,
+            outgoing,
+            flights,
+            beat,
+            glanced,
+            watched,
+            timed,
+            doomed,
+        }
     }
 
     pub(super) fn pid(&self) -> u32 {
         self.worker.pid()
-    }
-
-    /// Whether it has greeted, and its initializer is done.
-    ///
-    /// # Errors
-    /// [`Error::Start`], [`Error::Initializer`]; it is gone then, or to go.
-    pub(super) fn is_ready(&mut self, cluster: &LocalCluster) -> Result<bool, Unready> {
-        if !self.preparing {
-            let ready = self.worker.is_ready();
-            self.beat = (self.worker.heartbeat(), Instant::now());
-            // Or who waits for it would be told to look again at once.
-            self.glanced = self.beat.1;
-            if !ready.map_err(|e| Unready::Died(Error::Start(e)))? {
-                return Ok(false);
-            }
-        }
-        let Some(initializer) = &cluster.initializer else { return Ok(true) };
-        let task = initializer.task();
-        if !self.preparing {
-            let input = initializer.input().map_err(Unready::Failed)?;
-            let mut request = self.worker.mixed_request(false);
-            request.push_call(task, [input]).map_err(|e| Unready::Failed(failed(e)))?;
-            request.post();
-            self.preparing = true;
-        }
-        let _ = self.worker.write();
-        let gone = match self.worker.replies() {
-            Ok(Some(mut replies)) => {
-                self.preparing = false;
-                let answer = replies.next_answer().expect("a call has an answer");
-                return initializer.verdict(&answer).map(|()| true).map_err(Unready::Failed);
-            }
-            Ok(None) => match self.watch(cluster) {
-                Some(Wrong::Gone(gone)) => gone,
-                _ => return Ok(false),
-            },
-            Err(gone) => gone,
-        };
-        Err(Unready::Died(failed(self.worker.bury(task, gone))))
     }
 
     pub(super) fn is_busy(&self) -> bool {
@@ -160,7 +124,10 @@ impl ProcessWorker {
         let mut refused = Vec::new();
         while !self.outgoing.is_empty() && self.has_room() {
             let refusals = refused.len();
-            let mut request = self.worker.mixed_request(false);
+            let mut request = match self.timed {
+                false => self.worker.mixed_request(false),
+                true => self.worker.timed_request(false),
+            };
             let (mut tasks, mut deadline, mut suspect) = (VecDeque::new(), None, false);
             while let Some(&task) = self.outgoing.front() {
                 let entry = entries.get(task);
@@ -227,7 +194,7 @@ impl ProcessWorker {
     ///
     /// # Errors
     /// If there will be no more.
-    pub(super) fn read(&mut self, answers: &mut Vec<(TaskId, Answer)>) -> Result<bool, Gone> {
+    pub(super) fn read(&mut self, answers: &mut Vec<Answered>) -> Result<bool, Gone> {
         // If nobody reads, the end of what it wrote is about to be read.
         let _ = self.worker.write();
         let mut something = false;
@@ -235,10 +202,15 @@ impl ProcessWorker {
             something = true;
             let last = replies.last;
             let flight = self.flights.front_mut().expect("replies are the answer to a request");
-            while let Some(answer) = replies.next_answer() {
+            let timed = self.timed;
+            let mut next = || match timed {
+                false => Some((replies.next_answer()?, None)),
+                true => replies.next_timed_answer(),
+            };
+            while let Some((answer, span)) = next() {
                 let task = flight.tasks.pop_front().expect("an answer is one to a task");
                 flight.answered += 1;
-                answers.push((task, answer));
+                answers.push((task, answer, span));
             }
             if last {
                 self.flights.pop_front();
@@ -248,117 +220,6 @@ impl ProcessWorker {
             }
         }
         Ok(something)
-    }
-
-    /// Whether it is as it should be, for who has waited for it.
-    pub(super) fn watch(&mut self, cluster: &LocalCluster) -> Option<Wrong> {
-        let now = Instant::now();
-        if now.duration_since(self.glanced) >= GLANCE {
-            self.glanced = now;
-            if !self.worker.is_alive() {
-                return Some(Wrong::Gone(Gone::Closed));
-            }
-            if let Some(limit) = cluster.memory_limit
-                && let Some(bytes) = resident(self.pid()).filter(|bytes| *bytes > limit)
-            {
-                return Some(Wrong::Gone(Gone::Heavy { bytes, limit }));
-            }
-        }
-        if let Some(flight) = self.flights.front_mut()
-            && let (Some(limit), Some(task)) = (flight.deadline, flight.tasks.front())
-            && now.duration_since(flight.posted) >= limit
-        {
-            // If it is still there when that was heard, it had been cancelled
-            // or released before, and nobody else ends it.
-            if flight.overdue {
-                return Some(Wrong::Futile);
-            }
-            flight.overdue = true;
-            return Some(Wrong::Expired(*task));
-        }
-        if !self.doomed.is_empty() {
-            if self.begun().is_some_and(|begun| self.doomed.contains(&begun)) {
-                return Some(Wrong::Futile);
-            }
-            let flights = &self.flights;
-            self.doomed.retain(|task| flights.iter().any(|flight| flight.tasks.contains(task)));
-        }
-        if let Some(limit) = cluster.time_to_live {
-            let beat = self.worker.heartbeat();
-            if beat != self.beat.0 {
-                self.beat = (beat, now);
-            } else if now.duration_since(self.beat.1) >= limit {
-                return Some(Wrong::Gone(Gone::Silent(limit)));
-            }
-        }
-        None
-    }
-
-    /// When it is to be watched next.
-    pub(super) fn next_watch(&self, time_to_live: Option<Duration>) -> Instant {
-        let mut next = self.glanced + GLANCE;
-        if let Some(flight) = self.flights.front()
-            && let Some(limit) = flight.deadline.filter(|_| !flight.overdue)
-            && let Some(limit) = flight.posted.checked_add(limit)
-        {
-            next = next.min(limit);
-        }
-        if let Some(limit) = time_to_live
-            && let Some(limit) = Instant::now().checked_add(limit / 4)
-        {
-            next = next.min(limit);
-        }
-        next
-    }
-
-    /// Takes up to so many tasks back that it has not begun, the last first.
-    pub(super) fn take_back(&mut self, count: usize) -> Vec<TaskId> {
-        let keep = self.outgoing.len().saturating_sub(count);
-        let mut taken: Vec<TaskId> = self.outgoing.split_off(keep).into();
-        for number in (0..self.flights.len()).rev() {
-            let wanted = u32::try_from(count - taken.len()).unwrap_or(u32::MAX);
-            if wanted == 0 {
-                break;
-            }
-            let from = |left: std::ops::Range<u32>| left.end.saturating_sub(wanted).max(left.start);
-            taken.splice(0..0, self.take_flight_back(number, from));
-        }
-        taken
-    }
-
-    /// Takes this task back, if it has not begun.
-    pub(super) fn take_this_back(&mut self, task: TaskId) -> bool {
-        if let Some(at) = self.outgoing.iter().position(|waiting| *waiting == task) {
-            self.outgoing.remove(at);
-            return true;
-        }
-        for number in 0..self.flights.len() {
-            let flight = &self.flights[number];
-            let Some(at) = flight.tasks.iter().position(|sent| *sent == task) else { continue };
-            let item = flight.answered + u32::try_from(at).expect("a request has fewer items");
-            if !self.worker.unclaimed(number).contains(&item) {
-                return false;
-            }
-            // What is behind it comes back, too, and is sent again.
-            let taken = self.take_flight_back(number, |left| left.start.max(item));
-            let is_back = taken.contains(&task);
-            for taken in taken.into_iter().rev().filter(|taken| *taken != task) {
-                self.outgoing.push_front(taken);
-            }
-            return is_back;
-        }
-        false
-    }
-
-    fn take_flight_back(
-        &mut self,
-        number: usize,
-        from: impl Fn(std::ops::Range<u32>) -> u32,
-    ) -> Vec<TaskId> {
-        let whole = |left: std::ops::Range<u32>| (!left.is_empty()).then(|| from(left));
-        let Some(taken) = self.worker.take_back(number, whole) else { return Vec::new() };
-        let flight = &mut self.flights[number];
-        flight.tasks.split_off((taken.start - flight.answered) as usize).into()
     }
 
     /// The task that it is in the middle of.
@@ -393,7 +254,7 @@ impl ProcessWorker {
         &mut self,
         gone: Gone,
         name: impl Fn(TaskId) -> &'static str,
-        answers: &mut Vec<(TaskId, Answer)>,
+        answers: &mut Vec<Answered>,
     ) -> (processes::Error, At) {
         let at = self.flights.front().and_then(|flight| flight.tasks.front());
         let mut error = self.worker.bury(at.map_or("none", |at| name(*at)), gone);
@@ -414,22 +275,25 @@ impl ProcessWorker {
         (error, At::Task(task))
     }
 
+    /// Since when it has had what it is at, on the clock of [`now_ns`].
+    pub(super) fn at_it_since_ns(&self) -> u64 {
+        let since = self.flights.front().map(|flight| flight.posted.elapsed().as_nanos());
+        now_ns().saturating_sub(since.and_then(|since| since.try_into().ok()).unwrap_or(0))
+    }
+
     /// Lets it go.
     pub(super) fn dismiss(&mut self) {
         self.worker.dismiss();
     }
 
+    /// Whether one that was let go has left: it says nothing any more.
+    pub(super) fn has_left(&mut self) -> bool {
+        self.worker.replies().is_err()
+    }
+
     pub(super) fn has_unwritten(&self) -> bool {
         self.worker.has_unwritten()
     }
-}
-
-/// How many bytes of memory a process has, if that can be found out.
-fn resident(pid: u32) -> Option<u64> {
-    let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
-    let kibibytes: u64 = line.trim().strip_suffix("kB")?.trim_end().parse().ok()?;
-    Some(kibibytes << 10)
 }
 
 impl AsFd for ProcessWorker {

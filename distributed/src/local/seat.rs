@@ -34,6 +34,9 @@ const LONGEST: Duration = Duration::from_secs(1);
 /// A worker that dies so soon, with nothing done, died in its infancy.
 const INFANCY: Duration = Duration::from_millis(100);
 
+/// How long a process that is let go may take to leave by itself.
+pub(super) const FAREWELL: Duration = Duration::from_millis(50);
+
 /// The place of one worker.
 pub(super) struct Seat {
     /// The name of the life that is in it, or was.
@@ -63,6 +66,8 @@ pub(super) enum Life {
     /// With what it will be handed next.
     Thread(ThreadWorker, Vec<Work>),
     Echo(VecDeque<TaskId>),
+    /// A process that has been let go, and is killed if it has not left by then.
+    Leaving(ProcessWorker, Instant),
     /// Nobody, until it is time to try again.
     Pause(Instant),
     /// Nobody, for good.
@@ -95,15 +100,18 @@ impl Seat {
                 options.heartbeat = cluster.time_to_live.map(|limit| limit / 4);
                 options.keep_stderr = true;
                 Worker::start(options)
-                    .map(|worker| Life::Starting(ProcessWorker::new(worker)))
+                    .map(|worker| Life::Starting(ProcessWorker::new(worker, cluster.timeline)))
                     .map_err(Error::Start)
             }
-            Kind::Threads => ThreadWorker::start(worker, inbox, cluster.initializer.as_ref())
-                .map(|thread| match cluster.initializer {
-                    Some(_) => Life::Preparing(thread),
-                    None => Life::Thread(thread, Vec::new()),
-                })
-                .map_err(|e| Error::Thread(Arc::new(e))),
+            Kind::Threads => {
+                let initializer = cluster.initializer.as_ref();
+                ThreadWorker::start(worker, inbox, initializer, cluster.timeline)
+                    .map(|thread| match cluster.initializer {
+                        Some(_) => Life::Preparing(thread),
+                        None => Life::Thread(thread, Vec::new()),
+                    })
+                    .map_err(|e| Error::Thread(Arc::new(e)))
+            }
             Kind::Echo => Ok(Life::Echo(VecDeque::new())),
         };
         match life {
@@ -129,14 +137,37 @@ impl Seat {
         Ok(())
     }
 
-    /// Nobody, for good. What is in the middle of something is killed.
+    /// Nobody, for good. A process is killed: who has time for it is
+    /// [let go](Self::let_go) first.
     pub(super) fn end(&mut self) {
-        if let Life::Process(process) | Life::Starting(process) = &mut self.life
-            && process.is_busy()
-        {
+        if let Some(process) = self.process() {
             process.kill();
         }
         self.life = Life::Empty;
+    }
+
+    /// Lets its worker go, which has nothing in hand. A process takes a moment
+    /// to leave, in which others need not wait.
+    pub(super) fn let_go(&mut self) {
+        self.retires = true;
+        self.life = match std::mem::replace(&mut self.life, Life::Empty) {
+            Life::Process(mut process) => {
+                process.dismiss();
+                Life::Leaving(process, Instant::now() + FAREWELL)
+            }
+            // A thread that has nothing in hand ends at once.
+            _ => Life::Empty,
+        };
+    }
+
+    /// The process in it, whatever it is at.
+    pub(super) fn process(&mut self) -> Option<&mut ProcessWorker> {
+        match &mut self.life {
+            Life::Starting(process) | Life::Process(process) | Life::Leaving(process, _) => {
+                Some(process)
+            }
+            _ => None,
+        }
     }
 
     /// Forgets the starts that were in vain.
@@ -146,7 +177,7 @@ impl Seat {
 
     /// Nobody, for a while.
     pub(super) fn pause(&mut self) {
-        let tries = (self.failures + self.infants).saturating_sub(1);
+        let tries = self.failures.saturating_add(self.infants).saturating_sub(1);
         let pause = PAUSE.saturating_mul(4_u32.saturating_pow(tries)).min(LONGEST);
         self.life = Life::Pause(Instant::now() + pause);
     }
@@ -201,7 +232,7 @@ impl Seat {
         match &self.life {
             Life::Process(process) => Some(Place::Process { pid: process.pid() }),
             Life::Thread(..) | Life::Echo(_) => Some(Place::Thread { name: name(self.worker) }),
-            Life::Starting(_) | Life::Preparing(_) | Life::Pause(_) | Life::Empty => None,
+            _ => None,
         }
     }
 

@@ -11,7 +11,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use processes::Answer;
+use processes::{Answer, Span};
 
 use super::inbox::{Inbox, Report};
 use super::initializer::Initializer;
@@ -64,6 +64,7 @@ impl ThreadWorker {
         worker: WorkerId,
         inbox: &Arc<Inbox>,
         initializer: Option<&Arc<Initializer>>,
+        timed: bool,
     ) -> io::Result<Self> {
         let (desk, inbox) = (Arc::new(Desk::default()), Arc::clone(inbox));
         let own = Arc::clone(&desk);
@@ -73,7 +74,7 @@ impl ThreadWorker {
             if let Some(initializer) = initializer {
                 inbox.prepared(worker, initializer.run_here());
             }
-            work(&own, worker, &inbox);
+            work(&own, worker, &inbox, timed);
         })?;
         Ok(Self { desk, thread: Some(thread) })
     }
@@ -163,7 +164,7 @@ impl Drop for Unwinding<'_> {
     }
 }
 
-fn work(desk: &Desk, worker: WorkerId, inbox: &Inbox) {
+fn work(desk: &Desk, worker: WorkerId, inbox: &Inbox, timed: bool) {
     let mut state = desk.state();
     while !state.over {
         let Some(work) = state.waiting.pop_front() else {
@@ -177,9 +178,15 @@ fn work(desk: &Desk, worker: WorkerId, inbox: &Inbox) {
         if let Some(limit) = work.deadline.and_then(|limit| Instant::now().checked_add(limit)) {
             inbox.begun(worker, task, limit);
         }
-        let answer = work.run();
+        let (answer, span) = match timed {
+            false => (work.run(), None),
+            true => {
+                let (answer, span) = Span::of(|| work.run());
+                (answer, Some(span))
+            }
+        };
         drop(work);
-        inbox.report(Report { worker, task, answer });
+        inbox.report(Report { worker, task, answer, span });
         state = desk.state();
         state.running = false;
     }

@@ -275,6 +275,11 @@ impl Scheduler {
         slot.into_iter().flat_map(|slot| self.copies.holders(slot).map(|seat| self.crew[seat].id))
     }
 
+    /// Whether the task lies with a worker, begun or not.
+    pub fn is_in_hand(&self, task: TaskId) -> bool {
+        self.tasks.find(task).is_some_and(|slot| self.crew.get(self.tasks[slot].seat).is_some())
+    }
+
     /// How many tasks lie with the worker; none if it is not there.
     pub fn load(&self, worker: WorkerId) -> u32 {
         self.crew.find(worker).map_or(0, |seat| self.crew[seat].load())

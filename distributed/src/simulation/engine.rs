@@ -5,9 +5,10 @@ use std::collections::BinaryHeap;
 
 use super::graph::Graph;
 use super::setup::{Run, Setup};
-use super::workers::Workers;
+use super::workers::{self, Ended, Workers};
+use crate::hash::FastMap;
 use crate::scheduler::{Action, Event, Holder, Outcome, Policy, Scheduler, Spec, TaskId, WorkerId};
-use crate::timeline::{Bounds, Ended, Record};
+use crate::timeline::{self, Bounds, Record};
 
 /// Something that will happen.
 struct Happening {
@@ -24,6 +25,8 @@ enum What {
     Order(u32, Order),
     /// A worker ends its task.
     End(u32),
+    /// A report of a worker, which waits since then, has waited long enough.
+    Due(u32, u64),
 }
 
 enum Report {
@@ -31,8 +34,7 @@ enum Report {
     Submit,
     Finished {
         worker: u32,
-        task: u32,
-        fetched: Vec<u32>,
+        ended: Ended,
     },
     Recalled {
         worker: u32,
@@ -41,7 +43,8 @@ enum Report {
 }
 
 enum Order {
-    Assign(u32),
+    /// A task, and whether it is the last of those that travel together.
+    Assign(u32, bool),
     Recall(u32),
 }
 
@@ -138,9 +141,12 @@ impl<'a, Watch: Fn() -> u64> Engine<'a, Watch> {
         while let Some(Reverse(Happening { at, what, .. })) = self.heap.pop() {
             match what {
                 What::Report(report) => self.decide(at, report),
-                What::Order(worker, Order::Assign(task)) => self.receive(at, worker, task),
+                What::Order(worker, Order::Assign(task, last)) => {
+                    self.receive(at, worker, (task, last));
+                }
                 What::Order(worker, Order::Recall(count)) => self.give_back(at, worker, count),
                 What::End(worker) => self.end(at, worker),
+                What::Due(worker, since) => self.report(at, worker, Some(since)),
             }
         }
         assert_eq!(self.awaited, 0, "a simulated run stood still with results to come");
@@ -159,18 +165,20 @@ impl<'a, Watch: Fn() -> u64> Engine<'a, Watch> {
         let submits = matches!(report, Report::Submit);
         match report {
             Report::Submit => cost += costs.submit_ns * self.submit(),
-            Report::Finished { worker, task, fetched } => {
+            Report::Finished { worker, ended } => {
                 self.run.messages += 1;
-                cost += costs.task_ns;
+                cost += costs.task_ns * ended.tasks.len() as u64;
                 let worker = WorkerId(u64::from(worker));
-                for input in fetched {
+                for input in ended.fetched {
                     let task = TaskId(u64::from(input));
                     self.tell(Event::Copied { task, worker });
                 }
-                let bytes = self.graph.bytes(task);
-                let kept = bytes > self.setup.inline_bytes;
-                let task = TaskId(u64::from(task));
-                self.tell(Event::Finished { worker, task, bytes, kept });
+                for task in ended.tasks {
+                    let bytes = self.graph.bytes(task);
+                    let kept = bytes > self.setup.inline_bytes;
+                    let task = TaskId(u64::from(task));
+                    self.tell(Event::Finished { worker, task, bytes, kept });
+                }
             }
             Report::Recalled { worker, tasks } => {
                 self.run.messages += 1;
@@ -249,10 +257,20 @@ impl<'a, Watch: Fn() -> u64> Engine<'a, Watch> {
     fn send(&mut self) {
         let arrival = self.free_at + self.setup.latency_ns;
         let mut actions = std::mem::take(&mut self.actions);
-        for action in actions.drain(..) {
+        let mut last_of = FastMap::default();
+        // Where each report goes by itself it does not matter.
+        for (at, action) in actions.iter().enumerate().filter(|_| self.setup.patience_ns > 0) {
+            if let Action::Assign { worker, .. } = action {
+                last_of.insert(*worker, at);
+            }
+        }
+        for (at, action) in actions.drain(..).enumerate() {
             match action {
                 Action::Assign { task, worker } => {
-                    let order = Order::Assign(task.0 as u32);
+                    let order = Order::Assign(
+                        task.0 as u32,
+                        last_of.get(&worker).is_none_or(|last| *last == at),
+                    );
                     self.at(arrival, What::Order(worker.0 as u32, order));
                 }
                 Action::Recall { worker, count } => {
@@ -269,32 +287,45 @@ impl<'a, Watch: Fn() -> u64> Engine<'a, Watch> {
     }
 
     /// A task reaches a worker, which fetches its inputs at once.
-    fn receive(&mut self, at: u64, worker: u32, task: u32) {
+    fn receive(&mut self, at: u64, worker: u32, task: (u32, bool)) {
         self.run.moved_bytes += self.workers.receive(at, worker, task, self.graph, self.setup);
         self.begin(at, worker);
     }
 
     fn begin(&mut self, at: u64, worker: u32) {
         if let Some((task, start)) = self.workers.begin(at, worker) {
-            self.at(start + self.graph.duration_ns(task), What::End(worker));
+            let took = self.graph.duration_ns(task) + self.setup.worker_ns;
+            self.at(start + took, What::End(worker));
         }
     }
 
     fn end(&mut self, at: u64, worker: u32) {
-        let (task, start_ns, fetched) = self.workers.end(worker, self.graph, self.setup);
+        let (task, start_ns, report) = self.workers.end(at, worker, self.graph, self.setup);
         if self.setup.record {
             self.run.records.push(Record {
                 worker: WorkerId(u64::from(worker)),
+                id: TaskId(u64::from(task)),
                 task: self.graph.name(task).into(),
                 start_ns,
                 end_ns: at,
                 attempt: 1,
-                ended: Ended::Returned,
+                ended: timeline::Ended::Returned,
             });
         }
-        let report = Report::Finished { worker, task, fetched };
-        self.at(at + self.setup.latency_ns, What::Report(report));
+        match report {
+            workers::Report::Now => self.report(at, worker, None),
+            workers::Report::At(due) => self.at(due, What::Due(worker, at)),
+            workers::Report::Waits => {}
+        }
         self.begin(at, worker);
+    }
+
+    /// What a worker has to say goes; all of it, or what waits since then.
+    fn report(&mut self, at: u64, worker: u32, since: Option<u64>) {
+        if let Some(ended) = self.workers.report(worker, since) {
+            let report = Report::Finished { worker, ended };
+            self.at(at + self.setup.latency_ns, What::Report(report));
+        }
     }
 
     fn give_back(&mut self, at: u64, worker: u32, count: u32) {

@@ -25,7 +25,9 @@
 //!   Each message, each task submitted and each task finished costs what
 //!   [`Costs`] says; what it decides leaves it when it is done. So it can be
 //!   the bottleneck, and [`Run::utilisation`] says when it is.
-//! - **Workers** run one task at a time, in the order in which they get them.
+//! - **Workers** run one task at a time, in the order in which they get them,
+//!   which may cost them [something](Setup::worker_ns) each. Reports may
+//!   [wait](Setup::patience_ns) for each other.
 //!   They fetch inputs as soon as a task reaches them, beside what they run,
 //!   one task's inputs after the other's, and say so with their next report.
 //! - **Network**: a message takes [`latency_ns`](Setup::latency_ns), a fetch
@@ -34,10 +36,13 @@
 //!   batches, and lets go of everything else at once.
 //!
 //! # What it leaves out
-//! Contention: a result that a thousand workers fetch at once leaves its holder
+//! Contention: the client, the scheduler and all workers have a core each, and
+//! a result that a thousand workers fetch at once leaves its holder
 //! as fast as for one. Faults. Memory limits. Several tasks at once on one
-//! worker. Time that the scheduler takes longer for some tasks than for others;
-//! what it really takes is measured, and reported apart.
+//! worker. Time that the scheduler takes longer for some tasks than for others,
+//! such as those with many inputs; what it really takes is measured, and
+//! reported apart. How far it is from a real run on two workers: the crate's
+//! README.
 //!
 //! # Cost
 //! Three heap operations for each task, and what the scheduler takes; about 50

@@ -16,6 +16,11 @@ pub struct Setup {
     /// Results up to this size travel with the reports and are the driver's;
     /// larger ones stay where they were made.
     pub inline_bytes: u64,
+    /// What a worker takes for each task beside running it.
+    pub worker_ns: u64,
+    /// How long a worker's report may wait for others to go with, while the
+    /// worker has more in hand that came with the task; 0 sends each by itself.
+    pub patience_ns: u64,
     /// What the scheduler's own work costs.
     pub costs: Costs,
     /// How many tasks the client submits at once. It submits the next so many
@@ -46,6 +51,8 @@ impl Setup {
             latency_ns: 0,
             bytes_per_second: u64::MAX,
             inline_bytes: 0,
+            worker_ns: 0,
+            patience_ns: 0,
             costs: Costs::default(),
             batch: usize::MAX,
             record: false,
@@ -64,8 +71,31 @@ impl Setup {
             latency_ns: 50_000,
             bytes_per_second: 1_250_000_000,
             inline_bytes: 4096,
+            worker_ns: 0,
+            patience_ns: 0,
             costs: Costs { message_ns: 1000, submit_ns: 300, task_ns: 700 },
             batch: 1000,
+            record: false,
+        }
+    }
+
+    /// This crate's cluster on one machine: every value is the driver's, many
+    /// tasks are sent ahead, many travel in one message, and so do their reports,
+    /// which wait for each other for up to a millisecond.
+    ///
+    /// What it costs is the machine's: the example `calibrate` measures that.
+    pub fn local(workers: u32, latency_ns: u64, worker_ns: u64, costs: Costs) -> Self {
+        Self {
+            workers,
+            depth: 256,
+            latency_ns,
+            // Memory that both share.
+            bytes_per_second: 1_000_000_000,
+            inline_bytes: u64::MAX,
+            worker_ns,
+            patience_ns: 1_000_000,
+            costs,
+            batch: 1024,
             record: false,
         }
     }

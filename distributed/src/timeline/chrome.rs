@@ -31,7 +31,7 @@ struct Event<'a> {
 #[derive(Serialize)]
 #[serde(untagged)]
 enum Arguments {
-    Attempt { attempt: u32, outcome: &'static str },
+    Attempt { task: u64, attempt: u32, outcome: &'static str },
     Lane { name: String },
 }
 
@@ -66,11 +66,12 @@ pub fn chrome_trace(records: &[Record], bounds: Bounds, mut out: impl io::Write)
         write(Event { ts: Some(microseconds(ns)), scope, ..Event::new(name, "i", 0) })?;
     }
     for record in records {
-        let Record { attempt, ended, start_ns, end_ns, .. } = *record;
+        let Record { id, attempt, ended, start_ns, end_ns, .. } = *record;
+        let outcome = ended.name();
         write(Event {
             ts: Some(microseconds(start_ns)),
             dur: Some(microseconds(end_ns.saturating_sub(start_ns))),
-            args: Some(Arguments::Attempt { attempt, outcome: ended.name() }),
+            args: Some(Arguments::Attempt { task: id.0, attempt, outcome }),
             ..Event::new(&record.task, "X", record.worker.0)
         })?;
     }

@@ -10,11 +10,12 @@
 //! one are drawn alike.
 //!
 //! ```
-//! use distributed::scheduler::WorkerId;
+//! use distributed::scheduler::{TaskId, WorkerId};
 //! use distributed::timeline::{Bounds, Ended, Record, chrome_trace, svg};
 //!
 //! let records = [Record {
 //!     worker: WorkerId(0),
+//!     id: TaskId(7),
 //!     task: "inc".into(),
 //!     start_ns: 0,
 //!     end_ns: 1_500,
@@ -33,17 +34,22 @@ mod chrome;
 mod svg;
 
 use std::borrow::Cow;
+use std::fs::File;
+use std::io;
+use std::path::Path;
 
 pub use chrome::chrome_trace;
 pub use svg::svg;
 
-use crate::scheduler::WorkerId;
+use crate::scheduler::{TaskId, WorkerId};
 
 /// One attempt at a task.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Record {
     /// Who ran it.
     pub worker: WorkerId,
+    /// Which task it is.
+    pub id: TaskId,
     /// The task's name.
     pub task: Cow<'static, str>,
     /// When it began, in nanoseconds since the run began.
@@ -95,6 +101,39 @@ impl Bounds {
         let critical_path = self.critical_path_ns.map(|ns| ("critical path", ns));
         let work = self.work_ns.map(|ns| ("work / workers", ns));
         critical_path.into_iter().chain(work)
+    }
+}
+
+/// A run: what ran when, and what no run of these tasks is shorter than.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Timeline {
+    /// The attempts.
+    pub records: Vec<Record>,
+    /// What they could have taken at least, by what they took each.
+    pub bounds: Bounds,
+}
+
+impl Timeline {
+    /// When the last attempt ended.
+    pub fn makespan_ns(&self) -> u64 {
+        self.records.iter().map(|record| record.end_ns).max().unwrap_or(0)
+    }
+
+    /// Writes `stem.json`, for Perfetto, and `stem.svg`.
+    ///
+    /// # Errors
+    /// What writing the files brings.
+    pub fn write(&self, stem: impl AsRef<Path>) -> io::Result<()> {
+        // What stands behind a point in the name is part of the name.
+        let named = |ending: &str| {
+            let mut name = stem.as_ref().as_os_str().to_owned();
+            name.push(ending);
+            name
+        };
+        let mut file = io::BufWriter::new(File::create(named(".json"))?);
+        chrome_trace(&self.records, self.bounds, &mut file)?;
+        io::Write::flush(&mut file)?;
+        std::fs::write(named(".svg"), svg(&self.records, self.bounds))
     }
 }
 

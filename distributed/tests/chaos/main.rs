@@ -16,7 +16,7 @@ fn worker_entry() {
 #[test]
 fn some_seconds_of_chaos() {
     processes::test_worker_entry("worker_entry", driver::registry());
-    let outcome = driver::run(Duration::from_secs(SECONDS), 7).expect("a cluster");
+    let outcome = driver::run(Duration::from_secs(SECONDS), 7, 1).expect("a cluster");
     println!("{outcome}");
     assert!(outcome.is_clean(), "{outcome}");
 }

@@ -7,30 +7,8 @@ use distributed::{Client, Future, With};
 use nix::sys::signal::Signal;
 
 use crate::harness::{fault, pids, print, signal, signal_all, strict, timed, until};
+use crate::numbers::Numbers;
 use crate::tasks::{ADD, DIE_ONCE, INCREMENT, SLEEP, WAIT_FOR};
-
-/// A stream of numbers that looks random and is the same each time (`SplitMix64`).
-pub(crate) struct Numbers(pub(crate) u64);
-
-impl Numbers {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        mixed ^ (mixed >> 31)
-    }
-
-    fn below(&mut self, end: u64) -> u64 {
-        self.next() % end
-    }
-
-    /// Milliseconds until the next of events that come at random, so many a
-    /// second on the average: a Poisson process.
-    fn pause(&mut self, a_second: f64) -> Duration {
-        let uniform = (self.next() >> 11) as f64 / (1_u64 << 53) as f64;
-        Duration::from_secs_f64(-(1.0 - uniform).ln() / a_second)
-    }
-}
 
 /// A sum of increments, by pairs, and what it must be.
 fn tree(client: &Client, leaves: u64) -> (Future<u64>, u64) {
@@ -52,7 +30,7 @@ fn fault_30_workers_come_and_go() {
             // A worker that retires in the middle of a task finishes it.
             let cluster = Client::local().n_workers(2).processes(processes).allowed_failures(0);
             let client = cluster.start().expect("workers");
-            let (started, mut numbers) = (Instant::now(), Numbers(30));
+            let (started, mut numbers) = (Instant::now(), Numbers::new(30, 0));
             let (mut trees, mut scales) = (0, 0);
             while started.elapsed() < Duration::from_millis(2_500) {
                 let (sum, exact) = tree(&client, 1 + numbers.below(200));
@@ -80,7 +58,7 @@ fn fault_31_random_kills() {
         let cluster = Client::local().n_workers(4).allowed_failures(1_000);
         let client = cluster.start().expect("workers");
         let directory = tempfile::tempdir().expect("a directory");
-        let (started, mut numbers) = (Instant::now(), Numbers(31));
+        let (started, mut numbers) = (Instant::now(), Numbers::new(31, 0));
         let (mut next_kill, mut kills, mut deaths, mut graphs) = (started, 0, 0, 0_u64);
         while started.elapsed() < Duration::from_secs(3) {
             graphs += 1;

@@ -1,7 +1,8 @@
-//! Clusters and parents that end: 39, 40, 43 to 45 and 49.
+//! Clusters and parents that end: 39, 40, 43 to 45 and 49; and 21, of the pipes
+//! between them.
 
 use std::fs;
-use std::os::fd::RawFd;
+use std::os::fd::{AsFd, RawFd};
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -9,12 +10,13 @@ use std::time::{Duration, Instant};
 use distributed::{Client, Error};
 use nix::sys::signal::Signal;
 use nix::sys::socket::{Shutdown, shutdown};
+use nix::unistd::dup2_stderr;
 
 use crate::harness::{
-    Case, both, cluster, descriptors, fault, inside, pids, print, runs, signal, signal_of, timed,
-    until,
+    Case, both, cluster, descriptors, fault, inside, pids, print, runs, signal, signal_all,
+    signal_of, timed, until,
 };
-use crate::tasks::{INCREMENT, NESTED, SLEEP, WAIT_ONCE};
+use crate::tasks::{INCREMENT, NESTED, SHOUT, SLEEP, WAIT_ONCE};
 
 /// A parent in the middle of a map, ended by a signal: nothing of it is left
 /// two seconds later.
@@ -219,5 +221,26 @@ fn fault_49_descriptors_and_threads_are_stable() {
             // of the round before.
             until("threads to end", || threads() <= threads_before);
         }
+    });
+}
+
+#[test]
+fn fault_21_nobody_reads_standard_error() {
+    fault("lifecycle::fault_21_nobody_reads_standard_error", || {
+        let client = Client::local().n_workers(2).start().expect("workers");
+        let own = std::io::stderr().as_fd().try_clone_to_owned().expect("a descriptor");
+        let (nobody, full) = std::io::pipe().expect("a pipe");
+        dup2_stderr(&full).expect("it can be replaced");
+        // The pipe of this program holds less, and so does that of the worker;
+        // both together hold it.
+        let loud = client.submit(&SHOUT, 100 << 10).result();
+        let outcome = timed("21 standard error is full, and a worker dies: others work on", || {
+            signal_all(pids(&client), Signal::SIGKILL);
+            client.gather(client.map(&INCREMENT, 0..100))
+        });
+        dup2_stderr(&own).expect("it is still open");
+        drop((nobody, full));
+        assert_eq!(loud.expect("it has been heard"), 100 << 10);
+        assert_eq!(outcome.expect("they had not begun"), (1..101).collect::<Vec<_>>());
     });
 }

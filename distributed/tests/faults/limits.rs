@@ -76,6 +76,46 @@ fn fault_36_stopped_workers_do_not_hold_up_the_end() {
 }
 
 #[test]
+fn fault_36_the_program_itself_stands_still() {
+    fault("limits::fault_36_the_program_itself_stands_still", || {
+        let cluster = Client::local().n_workers(2).time_to_live(LIFE).allowed_failures(0);
+        let client = cluster.start().expect("workers");
+        let running = client.map(&SLEEP, [1_500; 2]);
+        until("both run", || client.info().running == 2);
+        let before = pids(&client);
+        // As when a container is frozen: all of them, and they do not come back
+        // at the same moment.
+        let list = before.iter().map(u32::to_string).collect::<Vec<_>>().join(" ");
+        let own = std::process::id();
+        let script = format!(
+            "kill -STOP {list}; kill -STOP {own}; sleep 1; kill -CONT {own}; sleep 0.1; kill -CONT {list}"
+        );
+        let mut outside = std::process::Command::new("sh").args(["-c", &script]).spawn();
+        let values =
+            timed("36 with all its workers: no attempt counts,", || client.gather(running));
+        assert_eq!(values.expect("nobody is to blame"), [1_500; 2]);
+        assert_eq!(pids(&client), before, "they are the same");
+        outside.as_mut().expect("a shell").wait().expect("it ends");
+    });
+}
+
+#[test]
+fn fault_36_stopped_workers_are_let_go_without_delay() {
+    fault("limits::fault_36_stopped_workers_are_let_go_without_delay", || {
+        let client = cluster(9);
+        let stopped: Vec<u32> = pids(&client).into_iter().skip(1).collect();
+        stopped.iter().for_each(|pid| signal(*pid, Signal::SIGSTOP));
+        client.scale(1).expect("it can be scaled");
+        timed("36 eight stopped ones retire: another works meanwhile", || {
+            assert_eq!(client.submit(&INCREMENT, 1).result().expect("one is there"), 2);
+            until("they are gone", || !stopped.iter().any(|pid| runs(*pid)));
+        });
+        let pids = pids(&client);
+        pids.iter().for_each(|pid| signal(*pid, Signal::SIGSTOP));
+    });
+}
+
+#[test]
 fn fault_37_task_over_its_deadline() {
     fault("limits::fault_37_task_over_its_deadline", || {
         let limit = Duration::from_millis(100);

@@ -10,6 +10,8 @@ mod harness;
 mod innocence;
 mod lifecycle;
 mod limits;
+#[path = "../chaos/driver/numbers.rs"]
+mod numbers;
 mod preparing;
 mod starting;
 mod tasks;

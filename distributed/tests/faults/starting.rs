@@ -9,11 +9,15 @@ use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use distributed::{Client, Error};
+use distributed::{Client, Error, Future, Place};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signal::Signal;
 
-use crate::harness::{cluster, fault, fault_with, inside, pids, print, signal_all, timed, until};
-use crate::tasks::{EXIT, INCREMENT};
+use crate::deaths::pid_in;
+use crate::harness::{
+    cluster, fault, fault_with, inside, pids, print, signal, signal_all, timed, until,
+};
+use crate::tasks::{EXIT, INCREMENT, SIGN_AND_WAIT_FOR};
 
 /// While the file of this name is there, workers end before their entry. Each
 /// worker leaves a byte in the file beside it.
@@ -141,6 +145,72 @@ fn fault_23_some_of_the_workers_cannot_be_started() {
 }
 
 #[test]
+fn fault_23_retired_while_another_cannot_be_started() {
+    let test = "starting::fault_23_retired_while_another_cannot_be_started";
+    fault_of(test, EARLY, || {
+        let file = env::var(EARLY).expect("it is set");
+        for which in [0, 1] {
+            let client = cluster(2);
+            let pids = pids(&client);
+            fs::write(&file, "").expect("a file");
+            let before = starts(EARLY);
+            signal(pids[which], Signal::SIGKILL);
+            until("another is tried", || starts(EARLY) > before);
+            // Whoever is there stays, and whoever tries need not.
+            client.scale(1).expect("it can be scaled");
+            let mapped = client.gather(client.map(&INCREMENT, 0..100)).expect("one is there");
+            assert_eq!(mapped, (1..101).collect::<Vec<_>>());
+            let left: Vec<_> = client.info().workers.into_iter().map(|w| w.place).collect();
+            assert_eq!(left, [Place::Process { pid: pids[1 - which] }]);
+            fs::remove_file(&file).expect("it is there");
+        }
+    });
+}
+
+#[test]
+fn fault_23_the_last_one_is_about_to_go() {
+    let test = "starting::fault_23_the_last_one_is_about_to_go";
+    fault_of(test, EARLY, || {
+        let file = env::var(EARLY).expect("it is set");
+        for dies in [false, true] {
+            let client = cluster(2);
+            let directory = tempfile::tempdir().expect("a directory");
+            let gate = directory.path().join("gate");
+            let signs = ["a", "b"].map(|name| directory.path().join(name));
+            let held = signs.clone().map(|sign| (sign, gate.clone()));
+            let held = client.map(&SIGN_AND_WAIT_FOR, held);
+            signs.iter().for_each(|sign| _ = pid_in(sign));
+            let pids = pids(&client);
+            client.scale(1).expect("it can be scaled");
+            // When that is answered, it has been done.
+            let _ = client.info();
+            let waiting = client.submit(&INCREMENT, 1);
+            fs::write(&file, "").expect("a file");
+            signal(pids[0], Signal::SIGKILL);
+            let is_deserted = |outcome| matches!(outcome, Err(Error::Deserted { .. }));
+            timed("23 the last is at work and about to go: `Deserted` for what waits", || {
+                assert!(is_deserted(waiting.result()));
+                until("one was lost with its worker", || held.iter().any(Future::done));
+            });
+            let there = held.iter().filter(|held| held.done()).count();
+            assert_eq!(there, 1, "what the last has in hand may yet be done");
+            if dies {
+                signal(pids[1], Signal::SIGKILL);
+            } else {
+                fs::write(&gate, "").expect("a file");
+            }
+            let outcomes = held.iter().map(Future::result);
+            let values = outcomes.filter(|outcome| matches!(outcome, Ok(0))).count();
+            assert_eq!(values, usize::from(!dies));
+            assert!(held.iter().any(|held| is_deserted(held.result())));
+            fs::remove_file(&file).expect("it is there");
+            client.scale(1).expect("it can be scaled");
+            assert_eq!(client.submit(&INCREMENT, 1).result().expect("it has recovered"), 2);
+        }
+    });
+}
+
+#[test]
 fn fault_23_workers_die_soon_after_they_are_ready() {
     let test = "starting::fault_23_workers_die_soon_after_they_are_ready";
     fault_of(test, SOON, || {
@@ -157,6 +227,34 @@ fn fault_23_workers_die_soon_after_they_are_ready() {
         assert_eq!(client.submit(&INCREMENT, 1).result().expect("it recovers by itself"), 2);
         let outcome = format!("23 soon after: {starts} starts in a second, then it recovers,");
         print(&outcome, killed.elapsed());
+    });
+}
+
+#[test]
+fn fault_23_no_descriptor_is_left_for_another() {
+    fault("starting::fault_23_no_descriptor_is_left_for_another", || {
+        let client = cluster(1);
+        let value = client.submit(&INCREMENT, 1);
+        assert_eq!(value.result().expect("a value"), 2);
+        let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE).expect("a limit");
+        // What is open stays so, and nothing else can be opened.
+        setrlimit(Resource::RLIMIT_NOFILE, 3, hard).expect("it can be lowered");
+        signal_all(pids(&client), Signal::SIGKILL);
+        let waiting = client.submit(&INCREMENT, &value);
+        let outcome = timed("23 no descriptor left: `Deserted`", || waiting.result());
+        setrlimit(Resource::RLIMIT_NOFILE, soft, hard).expect("it can be raised again");
+        match outcome {
+            Err(Error::Deserted { source }) => {
+                let text = source.to_string();
+                assert!(text.contains("Too many open files"), "{text}");
+            }
+            other => panic!("{other:?}"),
+        }
+        client.scale(1).expect("it can be scaled");
+        let again = timed("23 after that: `scale` brings it back", || {
+            client.submit(&INCREMENT, &value).result()
+        });
+        assert_eq!(again.expect("a value"), 3);
     });
 }
 

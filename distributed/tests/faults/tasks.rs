@@ -84,6 +84,16 @@ pub(crate) const WAIT_FOR: Task<PathBuf, u64> = Task::new("wait_for", |path| {
     0
 });
 
+/// Writes the worker's process id into a file, and waits until the path is there.
+pub(crate) const SIGN_AND_WAIT_FOR: Task<(PathBuf, PathBuf), u64> =
+    Task::new("sign_and_wait_for", |(file, path)| {
+        sign(&file);
+        while !path.exists() {
+            thread::sleep(Duration::from_millis(1));
+        }
+        0
+    });
+
 /// Appends a line to the file, and returns one more than what it was given.
 pub(crate) const LOG: Task<(PathBuf, u64), u64> = Task::new("log", |(file, x)| {
     let mut log = OpenOptions::new().create(true).append(true).open(file).expect("a log");
@@ -128,6 +138,12 @@ pub(crate) const HOG: Task<u64, u64> = Task::new("hog", |mebibytes| {
     let held: Vec<Vec<u8>> = (0..mebibytes).map(|_| black_box(vec![1; 1 << 20])).collect();
     thread::sleep(Duration::from_millis(if mebibytes > 64 { 10_000 } else { 300 }));
     held.iter().map(|piece| u64::from(piece[1 << 10])).sum()
+});
+
+/// Writes so many bytes to standard error.
+pub(crate) const SHOUT: Task<u64, u64> = Task::new("shout", |bytes| {
+    std::io::stderr().write_all(&vec![b'!'; bytes as usize]).expect("somebody hears it");
+    bytes
 });
 
 /// Takes so many MiB, and never gives them back.
@@ -222,7 +238,14 @@ pub(crate) fn claim() {
     let registry = registry.with(&SUM_BYTES).with(&EXIT).with(&ABORT).with(&PANIC);
     let registry = registry.with(&PANIC_ODDLY).with(&SLEEP).with(&SEGFAULT).with(&OVERFLOW);
     let registry = registry.with(&WAIT).with(&WAIT_ONCE).with(&WAIT_FOR).with(&LOG);
-    let registry = registry.with(&DIE_ONCE).with(&FAIL_TIMES).with(&NESTED).with(&HOG).with(&LEAK);
+    let registry = registry
+        .with(&DIE_ONCE)
+        .with(&FAIL_TIMES)
+        .with(&NESTED)
+        .with(&HOG)
+        .with(&LEAK)
+        .with(&SHOUT)
+        .with(&SIGN_AND_WAIT_FOR);
     let registry = registry.with(&TAKE).with(&GIVE).with_fallible(&REFUSE).with(&PREPARE);
     let registry = registry.with(&PREPARE_AND_DIE).with(&BOMB).with(&THROW_BOMB);
     processes::test_worker_entry("worker_entry", registry);

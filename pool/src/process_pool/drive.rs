@@ -32,6 +32,14 @@ use crate::Error;
 /// a worker needs to wake up, do a hundred tiny items and answer.
 const PATIENCE: Duration = Duration::from_micros(40);
 
+/// The same for one that did not fit into the worker's socket: how long none of
+/// it moves. To send it to another worker costs as much again, so that has to be
+/// a sign that this one does not read; it may be at getting memory for so many
+/// bytes, which a virtual machine under pressure was seen to give at 200 MB/s.
+fn standstill(bytes: usize) -> Duration {
+    Duration::from_millis(10) + Duration::from_nanos(20 * bytes as u64)
+}
+
 /// How long the engine looks at the sockets before it goes to sleep: an answer
 /// that comes within this time costs no wake-up.
 const SPIN: Duration = Duration::from_micros(40);
@@ -72,6 +80,10 @@ struct Hand<'j> {
     flights: VecDeque<Flight<'j>>,
     /// When it got something to do, or last answered.
     since: Instant,
+    /// How many bytes wait for room in its socket, when it last took any of them,
+    /// and how long it need not.
+    backlog: usize,
+    moved: Option<(Instant, Duration)>,
     /// Its last sign of life, and when it was seen.
     beat: (u32, Instant),
 }
@@ -216,6 +228,13 @@ impl<'j> Drive<'j> {
         let worker = hand.place.worker.as_mut().expect("a hand that is ready has a worker");
         // If nobody reads, the end of what it wrote is about to be read.
         let _ = worker.write();
+        let backlog = worker.unwritten();
+        if backlog != hand.backlog {
+            hand.backlog = backlog;
+            if let Some((moved, _)) = &mut hand.moved {
+                *moved = Instant::now();
+            }
+        }
         let (answers, gone) = deliver(worker, &mut hand.flights);
         let something = answers.is_some();
         if let Some(answers) = answers {
@@ -253,9 +272,10 @@ impl<'j> Drive<'j> {
             if let Some(limit) = config.time_to_live {
                 no_later(now + limit / 4);
             }
-            for flight in &hand.flights {
-                if flight.piece.automatic && now.duration_since(flight.posted) < PATIENCE {
-                    no_later(flight.posted + PATIENCE);
+            for flight in hand.flights.iter().filter(|flight| flight.piece.automatic) {
+                let due = hand.due(flight);
+                if now < due {
+                    no_later(due);
                 }
             }
         }
@@ -274,6 +294,12 @@ impl Hand<'_> {
     /// Whether something is expected of it.
     fn is_busy(&self) -> bool {
         self.place.stage != Stage::Ready || !self.flights.is_empty()
+    }
+
+    /// From when on items are taken back that it has not begun.
+    fn due(&self, flight: &Flight<'_>) -> Instant {
+        let due = flight.posted + PATIENCE;
+        self.moved.map_or(due, |(moved, standstill)| due.max(moved + standstill))
     }
 }
 

@@ -35,7 +35,8 @@ pub(crate) struct Bell {
     /// Whether a thread that was steered is on its way, for those who only look
     /// in passing.
     steering: AtomicBool,
-    /// The thread that was steered last, and when.
+    /// The thread that was steered last, and when. Should two be on their way, as
+    /// two that ring at the same moment can bring about, nobody releases the first.
     steered: Mutex<Option<(Arc<Sleeper>, Instant)>>,
     /// Nothing more comes, so nobody sleeps any more. Set while `sleepers` is
     /// locked.
@@ -61,8 +62,8 @@ pub(crate) trait Search {
     /// Whether there is anything to find, or was a moment ago.
     fn is_work(&self) -> bool;
 
-    /// Whether who has found something should wake another for the rest.
-    fn is_more(&self) -> bool;
+    /// Whether who has found this should wake another for the rest.
+    fn is_more(&self, found: Option<&Self::Work>) -> bool;
 
     /// How many may search at a time.
     fn searchers(&self) -> usize;
@@ -97,7 +98,7 @@ impl Bell {
                 // the bell is closed looks once more for what was published
                 // by somebody who did not. (See `admit` for the other fence.)
                 fence(Ordering::SeqCst);
-                if place.is_more() {
+                if place.is_more(found.as_ref()) {
                     // This thread is about to work where it is.
                     self.ring(|| processor::current().into_iter().collect());
                 }

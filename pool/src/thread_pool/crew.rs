@@ -281,9 +281,12 @@ impl Search for Crew {
         self.board.is_open() || !self.queue.1.is_empty()
     }
 
-    /// A map itself rings for further helpers, if they are worth it.
-    fn is_more(&self) -> bool {
-        !self.queue.1.is_empty()
+    /// A map itself rings for further helpers, if they are worth it; but for the
+    /// first it may have rung in vain, because this thread was looking, which
+    /// then took a job.
+    fn is_more(&self, found: Option<&Work>) -> bool {
+        let job = matches!(found, Some(Work::Run(_)));
+        !self.queue.1.is_empty() || (job && self.board.is_open())
     }
 
     /// One processor is left to those who have work.

@@ -141,12 +141,12 @@ where
             self.slots.filler(self.items, self.f).fill(|unclaimed| unclaimed);
             return;
         }
-        let (pace, paid) = if portions < PORTIONS_TO_BEGIN_ALONE * self.workers {
+        let (pace, wake) = if portions < PORTIONS_TO_BEGIN_ALONE * self.workers {
             (None, false)
         } else {
             match self.alone() {
                 None => return,
-                Some((pace, paid)) => (Some(pace), paid),
+                Some((pace, wake)) => (Some(pace), wake),
             }
         };
         let help = || {
@@ -163,7 +163,7 @@ where
             self.invitation.crowded.store(crowded, Ordering::Relaxed);
             let useful = if crowded { helpers } else { useful };
             self.crew.board.post(loan, useful.min(helpers));
-            if paid {
+            if wake && self.crew.board.is_open() {
                 self.crew.bell.ring(|| self.invitation.occupied());
             }
             self.together(pace);
@@ -176,8 +176,7 @@ where
     }
 
     /// Works alone until help is worth its price, and returns the pace until
-    /// then, and whether earlier maps have paid that price; or `None` if nothing
-    /// is left.
+    /// then, and whether somebody has to be woken; or `None` if nothing is left.
     fn alone(&self) -> Option<(Pace, bool)> {
         let mut filler = self.slots.filler(self.items, self.f);
         let start = Instant::now();

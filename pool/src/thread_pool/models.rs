@@ -77,7 +77,7 @@ impl Search for Place {
     type Work = Work;
 
     fn find(&self) -> Option<Work> {
-        let job = self.is_more().then(|| {
+        let job = self.is_job().then(|| {
             let mut queue = lock(&self.queue);
             let job = queue.pop_front();
             self.len.store(queue.len(), Ordering::Relaxed);
@@ -91,11 +91,11 @@ impl Search for Place {
     }
 
     fn is_work(&self) -> bool {
-        self.board.is_open() || self.is_more()
+        self.board.is_open() || self.is_job()
     }
 
-    fn is_more(&self) -> bool {
-        self.len.load(Ordering::Relaxed) > 0
+    fn is_more(&self, found: Option<&Work>) -> bool {
+        self.is_job() || (matches!(found, Some(Work::Run(_))) && self.board.is_open())
     }
 
     fn searchers(&self) -> usize {
@@ -111,6 +111,10 @@ impl Place {
             queue: Mutex::new(VecDeque::new()),
             len: AtomicUsize::new(0),
         })
+    }
+
+    fn is_job(&self) -> bool {
+        self.len.load(Ordering::Relaxed) > 0
     }
 
     /// What a thread of the pool does all its life.
@@ -303,5 +307,45 @@ fn who_was_steered_is_released_once() {
         jobs.iter().for_each(Job::wait);
         place.bell.close();
         thread.join().expect("it ends");
+    });
+}
+
+/// A map that is begun while the only thread that looks for work is about to take
+/// a job gets a helper all the same: here neither the job nor the map's owner goes
+/// on before one has come.
+#[test]
+fn a_map_beside_a_job_has_its_helper() {
+    model(1, || {
+        let place = Place::new();
+        let helped = Job::new();
+        let waits_for = helped.clone();
+        let threads: Vec<_> = (0..2)
+            .map(|_| {
+                let (place, helped) = (Arc::clone(&place), waits_for.clone());
+                thread::spawn(move || {
+                    while let Some(work) = place.bell.next(&*place) {
+                        match work {
+                            Work::Run(job) => {
+                                job.run();
+                                helped.wait();
+                            }
+                            Work::Help(loan) => {
+                                loan.work();
+                            }
+                        }
+                    }
+                })
+            })
+            .collect();
+        assert!(place.submit(&Job::new()));
+        let help = || helped.run();
+        lend(&help, |loan| {
+            place.board.post(loan, 1);
+            place.bell.ring(|| vec![0]);
+            helped.wait();
+            place.board.withdraw(loan);
+        });
+        place.bell.close();
+        threads.into_iter().for_each(|thread| thread.join().expect("it ends"));
     });
 }

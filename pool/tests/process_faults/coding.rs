@@ -205,6 +205,43 @@ fn fault_20_large_argument_and_result() {
 }
 
 #[test]
+fn fault_20_large_argument_goes_to_one_worker() {
+    fault("coding::fault_20_large_argument_goes_to_one_worker", || {
+        const MIB: u64 = 1 << 20;
+        let pool = pool_of(4);
+        let item = [Bytes(vec![7; 64 << 20])];
+        timed("20 in a map", || {
+            let mut echoes = pool.map(&ECHO, &item).expect("an echo");
+            assert!(echoes.pop().is_some_and(|echo| echo.0 == item[0].0));
+        });
+        // The others had nothing to do: who brings it must not take it for an item
+        // that a slow worker does not begin, and send it to each of them in turn.
+        let peaks: Vec<u64> = workers().into_iter().map(peak).collect();
+        let large = peaks.iter().filter(|peak| **peak > 60 * MIB).count();
+        assert_eq!((peaks.len(), large), (4, 1), "{peaks:?} bytes at most");
+    });
+}
+
+/// This process's children.
+fn workers() -> Vec<u32> {
+    let mut workers = Vec::new();
+    // Of whichever of its threads.
+    for thread in std::fs::read_dir("/proc/self/task").expect("this process").flatten() {
+        let children = std::fs::read_to_string(thread.path().join("children"));
+        let children = children.expect("the thread is there");
+        workers.extend(children.split_whitespace().filter_map(|n| n.parse::<u32>().ok()));
+    }
+    workers
+}
+
+/// The most bytes of memory that a process has ever had at a time.
+fn peak(process: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).expect("it is there");
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("Linux");
+    peak.trim().trim_end_matches(" kB").parse::<u64>().expect("a number") << 10
+}
+
+#[test]
 fn fault_21_submitting_never_waits() {
     fault("coding::fault_21_submitting_never_waits", || {
         let pool = pool_of(1);

@@ -173,6 +173,23 @@ impl Frame {
         Ok(())
     }
 
+    /// Appends the items of another frame. Together they take at most the bytes of
+    /// both.
+    pub(crate) fn append(&mut self, other: &Self) {
+        let mut growing = Growing::new(self);
+        growing.encoder.put(&other.bytes[other.header..other.end]);
+        drop(growing);
+        self.end += other.end - other.header;
+        self.items += other.items;
+        for run in &other.runs {
+            match self.runs.last_mut() {
+                // Sound: there are not more items than a `u32` holds.
+                Some(last) if last.length == run.length => last.items += run.items,
+                _ => self.runs.push(*run),
+            }
+        }
+    }
+
     /// Turns the header, which is `false`, into `true`.
     pub(crate) fn mark_last(&mut self) {
         debug_assert_eq!(self.bytes[4..self.header], [0]);

@@ -14,6 +14,7 @@ use crate::control::SLOTS;
 use crate::error::{Error, Side};
 use crate::fill::fill;
 use crate::reply;
+use crate::timed::{Span, TIMED, untimed};
 use crate::wire::{self, Frame, Items, LIMIT, Received};
 
 /// The most items of a request.
@@ -98,6 +99,15 @@ impl Worker {
         self.request(MIXED, each).expect("a header without a name fits")
     }
 
+    /// A [mixed request](Self::mixed_request) whose answers say when each call
+    /// began and ended, for [`Replies::next_timed_answer`].
+    ///
+    /// # Panics
+    /// As [`request`](Self::request).
+    pub fn timed_request(&mut self, each: bool) -> Request<'_> {
+        self.request(TIMED, each).expect("a header without a name fits")
+    }
+
     /// How many requests are under way; at most two may be, the second to be
     /// begun without a pause when the first is done.
     pub fn requests_under_way(&self) -> usize {
@@ -151,6 +161,13 @@ impl Worker {
     /// Whether something of a request has yet to be written.
     pub fn has_unwritten(&self) -> bool {
         self.written.0 < self.flights.len()
+    }
+
+    /// How many bytes of requests have yet to be written.
+    pub fn unwritten(&self) -> usize {
+        let waiting = self.flights.range(self.written.0.min(self.flights.len())..);
+        let frames = waiting.map(|flight| &self.frames[(flight.number % SLOTS) as usize]);
+        frames.map(|frame| frame.bytes().len()).sum::<usize>().saturating_sub(self.written.1)
     }
 
     /// Writes as much of the requests as goes without waiting; `true` if that
@@ -246,7 +263,7 @@ impl Request<'_> {
         task: &'static str,
         input: impl IntoIterator<Item = &'p [u8]>,
     ) -> Result<bool, Error> {
-        debug_assert_eq!(self.task, MIXED, "items of other requests have no names");
+        debug_assert!(matches!(self.task, MIXED | TIMED), "items of others have no names");
         let frame = self.worker.next_frame();
         let pushed = frame.push(false, |to| call::append(task, input, to));
         pushed.map_err(|e| unsendable(task, &e))?;
@@ -373,7 +390,15 @@ impl Replies<'_> {
 
     /// The next answer as it came.
     pub fn next_answer(&mut self) -> Option<Answer> {
-        self.items.next().map(|(failed, reply)| Answer::new(failed, reply))
+        self.items.next().map(|(failed, reply)| Answer::new(failed, reply.to_vec()))
+    }
+
+    /// The next answer to a [timed request](Worker::timed_request), and its times:
+    /// all have some but outputs that are too large.
+    pub fn next_timed_answer(&mut self) -> Option<(Answer, Option<Span>)> {
+        let (failed, reply) = self.items.next()?;
+        let (bytes, span) = untimed(failed, reply);
+        Some((Answer::new(failed, bytes), span))
     }
 
     /// The next output, or why there is none. If its `Deserialize` panics, that

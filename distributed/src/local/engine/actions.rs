@@ -11,6 +11,9 @@ use super::{Engine, whole};
 use crate::Error;
 use crate::scheduler::{Action, Event, Holder, Outcome, TaskId, WorkerId};
 
+/// Room for so many actions is kept.
+const KEPT: usize = 1 << 12;
+
 impl Engine {
     /// Does what the scheduler wants, and what follows from that.
     pub(super) fn act(&mut self) {
@@ -46,12 +49,19 @@ impl Engine {
                         entry.value = None;
                     }
                 }
-                Action::Forget { task } => _ = self.entries.remove(task),
+                Action::Forget { task } => {
+                    self.entries.remove(task);
+                    if let Some(recorder) = &mut self.recorder {
+                        recorder.forget(task);
+                    }
+                }
                 Action::Secure { task, .. } => self.tell(Event::Secured { task }),
                 Action::Dismiss { worker } => self.dismiss(worker),
             }
         }
         self.actions.clear();
+        // Room for a million of them is not kept for the next ten.
+        self.actions.shrink_to(KEPT);
     }
 
     pub(super) fn seat(&mut self, worker: WorkerId) -> Option<&mut Seat> {
@@ -77,7 +87,7 @@ impl Engine {
                 let deadline = work.options.deadline;
                 outgoing.push(Work { task, here: Arc::clone(here), input, values, deadline });
             }
-            Life::Starting(_) | Life::Preparing(_) | Life::Pause(_) | Life::Empty => {}
+            _ => {}
         }
     }
 
@@ -129,10 +139,8 @@ impl Engine {
     }
 
     pub(super) fn dismiss(&mut self, worker: WorkerId) {
-        let Some(at) = self.seats.iter().position(|seat| seat.worker == worker) else { return };
-        let mut seat = self.seats.remove(at);
-        if let Life::Process(process) = &mut seat.life {
-            process.dismiss();
+        if let Some(seat) = self.seat(worker) {
+            seat.let_go();
         }
         self.tell(Event::WorkerLost { worker, begun: Vec::new() });
     }
@@ -160,7 +168,7 @@ impl Engine {
                         let work = self.entries.get(task).and_then(|entry| entry.work.as_ref());
                         let echo = work.map(|work| whole(&self.entries, &work.input));
                         let echo = echo.unwrap_or_default();
-                        self.answered(worker, task, Answer::output(echo));
+                        self.answered(worker, task, Answer::output(echo), None);
                     }
                 }
                 _ => {}

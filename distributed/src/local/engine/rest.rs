@@ -9,7 +9,8 @@ use nix::sys::time::TimeSpec;
 
 use super::super::LocalCluster;
 use super::super::inbox::Doze;
-use super::super::seat::Life;
+use super::super::process::ProcessWorker;
+use super::super::seat::{FAREWELL, Life, Seat};
 use super::{Engine, LINGER, NAP};
 
 impl Engine {
@@ -35,6 +36,10 @@ impl Engine {
                     if process.is_busy() || starting || limited {
                         no_later(process.next_watch(self.cluster.time_to_live));
                     }
+                }
+                Life::Leaving(process, until) => {
+                    ends.push_back(PollFd::new(process.as_fd(), PollFlags::POLLIN));
+                    no_later(*until);
                 }
                 Life::Pause(until) => no_later(*until),
                 Life::Thread(..) => {
@@ -64,6 +69,36 @@ impl Engine {
         }
         self.inbox.awake();
         let _ = self.alarm.read();
+    }
+
+    /// Ends all workers: processes in the middle of something are killed, others
+    /// have a moment to leave, all of them the same.
+    pub(super) fn see_off(&mut self) {
+        let mut leaving = Vec::new();
+        for seat in &mut self.seats {
+            match &mut seat.life {
+                Life::Process(process) if process.is_busy() => seat.end(),
+                Life::Process(_) => seat.let_go(),
+                Life::Starting(_) => seat.end(),
+                Life::Thread(thread, _) | Life::Preparing(thread) => thread.dismiss(),
+                Life::Leaving(..) | Life::Echo(_) | Life::Pause(_) | Life::Empty => {}
+            }
+            leaving.extend(seat.process());
+        }
+        let until = Instant::now() + FAREWELL;
+        loop {
+            leaving.retain_mut(|process| !process.has_left());
+            let left = until.saturating_duration_since(Instant::now());
+            if leaving.is_empty() || left.is_zero() {
+                break;
+            }
+            let ends =
+                leaving.iter().map(|process| PollFd::new(process.as_fd(), PollFlags::POLLIN));
+            let mut ends: Vec<PollFd<'_>> = ends.collect();
+            // An interruption is a reason to look, like any other.
+            let _ = ppoll(&mut ends, Some(TimeSpec::from(left)), None);
+        }
+        self.seats.iter_mut().filter_map(Seat::process).for_each(ProcessWorker::kill);
     }
 
     /// Stays awake for a moment, if it takes no processor from a worker: whether

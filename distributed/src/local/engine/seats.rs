@@ -10,6 +10,7 @@ use super::super::seat::{Life, Seat};
 use super::{DEPTH, Engine};
 use crate::Error;
 use crate::scheduler::{Event, TaskId, WorkerId};
+use crate::timeline::Ended;
 
 impl Engine {
     /// Brings the number of workers to this. Whoever asks for it may have mended
@@ -24,16 +25,13 @@ impl Engine {
             self.seats.push(Seat::empty());
             self.fill(self.seats.len() - 1);
         }
-        let mut surplus = staying.saturating_sub(workers);
-        for at in (0..self.seats.len()).rev() {
-            if surplus == 0 {
-                break;
-            }
+        let surplus = staying.saturating_sub(workers);
+        let there = (0..self.seats.len()).rev().filter(|at| !self.seats[*at].retires);
+        let mut there: Vec<usize> = there.collect();
+        // First those that are not ready: whether they ever are, nobody knows.
+        there.sort_by_key(|at| self.seats[*at].is_there());
+        for at in there.into_iter().take(surplus) {
             let seat = &mut self.seats[at];
-            if seat.retires {
-                continue;
-            }
-            surplus -= 1;
             seat.retires = true;
             if seat.is_there() {
                 let worker = seat.worker;
@@ -48,17 +46,24 @@ impl Engine {
     /// Takes away the seats of those that have retired, and looks whether
     /// anybody is left. Not while seats are being counted through.
     pub(super) fn clear_away(&mut self) {
+        let before = self.seats.len();
         self.seats.retain(|seat| !(seat.retires && matches!(seat.life, Life::Empty)));
-        let is_empty = |seat: &Seat| matches!(seat.life, Life::Empty);
-        if self.seats.is_empty() || !self.seats.iter().all(is_empty) {
+        let one_less = self.seats.len() < before;
+        // Those that retire get nothing more to do.
+        let mut staying = self.seats.iter().filter(|seat| !seat.retires).peekable();
+        if staying.peek().is_none() || !staying.all(|seat| matches!(seat.life, Life::Empty)) {
             return;
         }
-        // It is told once: all seats stay empty until somebody scales.
-        let Some(error) = self.vain.take() else { return };
-        self.deserted = Some(Error::Deserted { source: Box::new(error) });
+        if let Some(error) = self.vain.take() {
+            self.deserted = Some(Error::Deserted { source: Box::new(error) });
+        } else if !one_less {
+            // It has been told: all seats stay empty until somebody scales.
+            return;
+        }
         let pending = self.entries.iter().filter(|(_, entry)| entry.is_pending());
-        let tasks = pending.map(|(task, _)| task).collect();
-        self.desert(tasks);
+        let tasks = pending.map(|(task, _)| task);
+        // What one that retires has in hand may yet be done.
+        self.desert(tasks.filter(|task| !self.scheduler.is_in_hand(*task)).collect());
     }
 
     /// Nobody is there who could do these, and nobody is to come.
@@ -162,6 +167,12 @@ impl Engine {
                         self.expired(task);
                     }
                 }
+                Life::Leaving(process, until) => {
+                    if process.has_left() || Instant::now() >= *until {
+                        something = true;
+                        seat.end();
+                    }
+                }
                 Life::Preparing(_) | Life::Echo(_) | Life::Empty => {}
             }
         }
@@ -184,8 +195,8 @@ impl Engine {
             Ok(false) => process.watch(cluster),
         };
         let something = came || wrong.is_some();
-        for (task, answer) in answers.drain(..) {
-            self.answered(worker, task, answer);
+        for (task, answer, span) in answers.drain(..) {
+            self.answered(worker, task, answer, span);
         }
         self.answers = answers;
         match wrong {
@@ -227,14 +238,19 @@ impl Engine {
         let (worker, retires) = (seat.worker, seat.retires);
         let mut answers = std::mem::take(answers);
         let name = |task| entries.get(task).map_or("unknown", Entry::task);
+        let since_ns = process.at_it_since_ns();
         let (error, at_what) = process.bury(gone, name, &mut answers);
         // The dead one is buried before another is born.
         seat.life = Life::Empty;
-        for (task, answer) in answers.drain(..) {
-            self.answered(worker, task, answer);
+        for (task, answer, span) in answers.drain(..) {
+            self.answered(worker, task, answer, span);
         }
         self.answers = answers;
         let mut begun = None;
+        if let (Some(recorder), At::Task(task)) = (&mut self.recorder, &at_what) {
+            let ended = if by_us { Ended::Cancelled } else { Ended::Killed };
+            recorder.died((worker, *task), self.entries.get(*task), since_ns, ended);
+        }
         match at_what {
             _ if by_us => {}
             At::Task(task) => {

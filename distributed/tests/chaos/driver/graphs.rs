@@ -3,9 +3,10 @@
 use std::fs;
 use std::path::PathBuf;
 use std::sync::atomic::Ordering::Relaxed;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use distributed::{Client, Error, Future, With};
+use nix::sys::signal::{Signal, raise};
 use processes::{Registry, Task};
 use serde::de::DeserializeOwned;
 use serde_bytes::ByteBuf;
@@ -44,10 +45,34 @@ const FAIL_TIMES: Task<(PathBuf, u64, u64), u64> =
         x + 1
     });
 
+/// Takes the file away if it is there, and then ends its process in the way that
+/// was in it: one file, one death. Otherwise it adds one.
+const DIE_ONCE: Task<(PathBuf, u64), u64> = Task::new("die_once", |(file, x)| {
+    let Ok(how) = fs::read_to_string(&file) else { return x + 1 };
+    fs::remove_file(&file).expect("it was there");
+    match how.as_str() {
+        "abort" => std::process::abort(),
+        "exit" => std::process::exit(0),
+        _ => raise(Signal::SIGSTOP).expect("a process may stop itself"),
+    }
+    x + 1
+});
+
+/// Makes a file, to show that it ran.
+const TOUCH: Task<PathBuf, ()> = Task::new("touch", |file| {
+    fs::write(file, "").expect("the directory is there");
+});
+
 /// What workers can be asked for.
 pub(crate) fn registry() -> Registry {
     let registry = Registry::new().with(&INCREMENT).with(&ADD).with(&NAP).with(&COUNT);
-    registry.with(&MERGE).with(&SUM_PART).with(&BYTES).with(&FAIL_TIMES)
+    registry
+        .with(&MERGE)
+        .with(&SUM_PART)
+        .with(&BYTES)
+        .with(&FAIL_TIMES)
+        .with(&DIE_ONCE)
+        .with(&TOUCH)
 }
 
 fn count(seed: u64, many: u64) -> Vec<u64> {
@@ -74,17 +99,19 @@ fn sum(bytes: &[u8]) -> u64 {
 pub(crate) struct Graphs<'c> {
     client: &'c Client,
     tally: &'c Tally,
+    /// How many times as often as usual workers end.
+    haste: u64,
     numbers: Numbers,
 }
 
 impl<'c> Graphs<'c> {
-    pub(crate) fn new(client: &'c Client, tally: &'c Tally, numbers: Numbers) -> Self {
-        Self { client, tally, numbers }
+    pub(crate) fn new(client: &'c Client, tally: &'c Tally, haste: u64, numbers: Numbers) -> Self {
+        Self { client, tally, haste, numbers }
     }
 
     /// The next graph, from submission to end.
     pub(crate) fn run_one(&mut self) {
-        match self.numbers.below(8) {
+        match self.numbers.below(10) {
             0 => self.tree(),
             1 => self.map_reduce(),
             2 => self.chain(),
@@ -92,6 +119,8 @@ impl<'c> Graphs<'c> {
             4 => self.large(),
             5 => self.retried(),
             6 => self.cancelled(),
+            7 => self.dying(),
+            8 => self.detached(),
             _ => self.late(),
         }
         self.tally.graphs.fetch_add(1, Relaxed);
@@ -237,6 +266,41 @@ impl<'c> Graphs<'c> {
         (0..).zip(&futures).for_each(|(x, future)| self.check(future, &(x + 1)));
     }
 
+    /// One ends its worker, or stops it, amid others.
+    fn dying(&mut self) {
+        let directory = tempfile::tempdir().expect("a directory");
+        let (file, tasks) = (directory.path().join("how"), 1 + self.numbers.below(50));
+        let how = ["abort", "exit", "stop"][self.numbers.below(3) as usize];
+        fs::write(&file, how).expect("a file");
+        let mut last = self.client.submit(&INCREMENT, 0);
+        let others = self.client.map(&INCREMENT, 0..tasks);
+        last = self.client.submit(&DIE_ONCE, With((file, &last)));
+        let dependants: Vec<_> =
+            others.iter().map(|other| self.client.submit(&ADD, With((other, &last)))).collect();
+        self.submitted(2 + 2 * tasks);
+        (0..).zip(&dependants).for_each(|(x, future)| self.check(future, &(x + 3)));
+    }
+
+    /// Some are done though nobody holds a future of them.
+    fn detached(&mut self) {
+        let directory = tempfile::tempdir().expect("a directory");
+        let tasks = 1 + self.numbers.below(50);
+        let files: Vec<PathBuf> =
+            (0..tasks).map(|n| directory.path().join(n.to_string())).collect();
+        let futures = self.client.map(&TOUCH, files.clone());
+        futures.into_iter().for_each(Future::detach);
+        self.submitted(tasks);
+        let begin = Instant::now();
+        while !files.iter().all(|file| file.exists()) {
+            if begin.elapsed() > PATIENCE {
+                eprintln!("lost: what was let go on has not been done in {PATIENCE:?}");
+                self.tally.lost.fetch_add(1, Relaxed);
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
     /// Some are cancelled, in the middle or before, and others depend on them.
     fn cancelled(&mut self) {
         let tasks = 1 + self.numbers.below(100);
@@ -260,9 +324,9 @@ impl<'c> Graphs<'c> {
         let tasks = 1 + self.numbers.below(20);
         let late = self.numbers.below(tasks);
         let nap = |x| if x == late { 600_000_000 } else { 100 };
-        // Far above what one takes that is not hindered. One that is stopped is
-        // late, too.
-        let limit = Duration::from_millis(100 + self.numbers.below(300));
+        // Far above what one takes that is not hindered, and below what a worker
+        // lives. One that is stopped is late, too.
+        let limit = Duration::from_millis((100 + self.numbers.below(300)) / self.haste);
         let futures = self.client.with().deadline(limit).map(&NAP, (0..tasks).map(|x| (x, nap(x))));
         let dropped = self.client.map(&NAP, (0..tasks).map(|x| (x, 1_000)));
         self.submitted(2 * tasks);

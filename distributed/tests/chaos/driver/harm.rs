@@ -23,7 +23,13 @@ const RETIREMENTS: f64 = 3.0;
 const FEWEST: usize = 2;
 
 /// Does harm to the cluster until it is over.
-pub(crate) fn until(over: &AtomicBool, client: &Client, tally: &Tally, mut numbers: Numbers) {
+pub(crate) fn until(
+    over: &AtomicBool,
+    client: &Client,
+    tally: &Tally,
+    haste: u64,
+    mut numbers: Numbers,
+) {
     let mut workers = WORKERS;
     let all = KILLS + STOPS + ADDITIONS + RETIREMENTS;
     let mut next = Instant::now();
@@ -36,7 +42,7 @@ pub(crate) fn until(over: &AtomicBool, client: &Client, tally: &Tally, mut numbe
         }
         // The sum of Poisson processes is one, of which each event belongs to
         // one of them by chance, in proportion to its rate.
-        next = now + numbers.pause(all);
+        next = now + numbers.pause(all * haste as f64);
         let which = numbers.below((10.0 * all) as u64) as f64 / 10.0;
         if which < KILLS {
             // Whoever is there: idle or at work, just started or about to go.

@@ -60,6 +60,14 @@ pub(crate) fn since(before: Census) -> Census {
     }
 }
 
+/// How many bytes of memory this process has.
+pub(crate) fn resident() -> u64 {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let kibibytes = line.and_then(|line| line.trim().strip_suffix(" kB")?.parse::<u64>().ok());
+    kibibytes.unwrap_or_default() << 10
+}
+
 /// The children of this process that live.
 pub(crate) fn children() -> Vec<i32> {
     family().filter(|(_, zombie)| !zombie).map(|(pid, _)| pid).collect()

@@ -18,7 +18,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use distributed::{Client, Error};
+use distributed::{Client, Error, Placement, Policy};
 
 pub(crate) use graphs::registry;
 use leftovers::Census;
@@ -56,6 +56,7 @@ pub(crate) struct Tally {
 /// What came of a run.
 #[derive(Debug)]
 pub(crate) struct Outcome {
+    pub(crate) manner: (Placement, Policy),
     pub(crate) tally: Tally,
     /// Workers that came in the place of others.
     pub(crate) restarts: u64,
@@ -63,6 +64,8 @@ pub(crate) struct Outcome {
     pub(crate) forgotten: usize,
     /// What there was more of afterwards than before.
     pub(crate) left: Census,
+    /// By how many bytes this program's memory has grown in the second half.
+    pub(crate) grown: u64,
     pub(crate) took: Duration,
 }
 
@@ -91,32 +94,45 @@ impl fmt::Display for Outcome {
             ("wrong results", wrong),
             ("lost results", lost),
         ];
+        writeln!(f, "placement and policy: {:?}", self.manner)?;
         for (what, count) in rows {
             writeln!(f, "{what}: {}", count.load(Relaxed))?;
         }
         writeln!(f, "tasks that nobody wants and that are not gone: {}", self.forgotten)?;
         writeln!(f, "left behind: {}", self.left)?;
+        writeln!(
+            f,
+            "memory grown in the second half: {:.1} MiB",
+            self.grown as f64 / f64::from(1 << 20)
+        )?;
         write!(f, "in {:.1} s", self.took.as_secs_f64())
     }
 }
 
-/// A run of so long, drawn from this seed.
+/// A run of so long, drawn from this seed, with the harm coming so many times as
+/// often as is usual.
 ///
 /// # Errors
 /// If there is no cluster to begin with.
-pub(crate) fn run(duration: Duration, seed: u64) -> Result<Outcome, Error> {
+pub(crate) fn run(duration: Duration, seed: u64, haste: u64) -> Result<Outcome, Error> {
     // The first cluster of a process starts what stays.
     Client::local().n_workers(1).start()?.close();
     let before = leftovers::census();
     let begin = Instant::now();
     // Who is killed from outside is innocent, however often it happens.
     let cluster = Client::local().n_workers(WORKERS).allowed_failures(u32::MAX);
-    let client = cluster.time_to_live(TIME_TO_LIVE).start()?;
+    let mut numbers = Numbers::new(seed, u64::MAX);
+    let (placement, policy) = manner(&mut numbers);
+    let cluster = cluster.placement(placement).policy(policy).time_to_live(TIME_TO_LIVE);
+    let client = cluster.start()?;
     let (tally, over) = (Tally::default(), AtomicBool::new(false));
+    let grown = AtomicU64::new(0);
     thread::scope(|scope| {
-        let villain = scope.spawn(|| harm::until(&over, &client, &tally, Numbers::new(seed, 0)));
+        let villain =
+            scope.spawn(|| harm::until(&over, &client, &tally, haste, Numbers::new(seed, 0)));
         let submit = |number| {
-            let mut graphs = graphs::Graphs::new(&client, &tally, Numbers::new(seed, number));
+            let mut graphs =
+                graphs::Graphs::new(&client, &tally, haste, Numbers::new(seed, number));
             move || {
                 while begin.elapsed() < duration {
                     graphs.run_one();
@@ -127,9 +143,15 @@ pub(crate) fn run(duration: Duration, seed: u64) -> Result<Outcome, Error> {
             (1..=SUBMITTERS).map(|number| scope.spawn(submit(number))).collect();
         // Their panics are passed on when the scope ends; the villain must not
         // outlast them.
+        let mut middle = None;
         while !submitters.iter().all(thread::ScopedJoinHandle::is_finished) {
             thread::sleep(Duration::from_millis(10));
+            if begin.elapsed() > duration / 2 {
+                middle.get_or_insert_with(leftovers::resident);
+            }
         }
+        let end = leftovers::resident();
+        grown.store(end.saturating_sub(middle.unwrap_or(end)), Relaxed);
         over.store(true, Relaxed);
         villain.thread().unpark();
     });
@@ -148,5 +170,13 @@ pub(crate) fn run(duration: Duration, seed: u64) -> Result<Outcome, Error> {
     let restarts = lives.unwrap_or_default().saturating_sub(wanted);
     client.close();
     let left = leftovers::since(before);
-    Ok(Outcome { tally, restarts, forgotten, left, took: begin.elapsed() })
+    let (took, grown) = (begin.elapsed(), grown.into_inner());
+    Ok(Outcome { manner: (placement, policy), tally, restarts, forgotten, left, grown, took })
+}
+
+/// How tasks find their workers, of all the ways that there are.
+fn manner(numbers: &mut Numbers) -> (Placement, Policy) {
+    let placement = if numbers.one_in(4) { Placement::StaticBlocks } else { Placement::Dynamic };
+    let policies = [Policy::Locality, Policy::Fifo, Policy::Random(numbers.next())];
+    (placement, policies[numbers.below(3) as usize])
 }

@@ -1,4 +1,5 @@
 //! Numbers that look random and are the same each time.
+#![allow(dead_code, reason = "each test binary uses some of it")]
 
 use std::time::Duration;
 

@@ -24,7 +24,8 @@ impl Drive<'_> {
             place.worker = None;
         }
         let start = place.worker.is_none();
-        let hand = Hand { place, flights: VecDeque::new(), since: now, beat: (0, now) };
+        let (flights, beat) = (VecDeque::new(), (0, now));
+        let hand = Hand { place, flights, since: now, backlog: 0, moved: None, beat };
         self.hands.push(hand);
         if start {
             self.start(self.hands.len() - 1);

@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 use processes::Worker;
 
 use super::super::crew::{Demand, Stage};
-use super::{Drive, Flight, Hand, PATIENCE, Piece, processors};
+use super::{Drive, Flight, Hand, Piece, processors, standstill};
 use crate::Error;
 
 /// How old a request is before more workers than processors are put to work.
@@ -126,6 +126,8 @@ impl Drive<'_> {
         }
         if !sent.is_empty() {
             let now = Instant::now();
+            hand.backlog = worker.unwritten();
+            hand.moved = (hand.backlog > 0).then_some((now, standstill(hand.backlog)));
             if hand.flights.is_empty() {
                 hand.since = now;
                 hand.beat = (hand.place.worker.as_ref().map_or(0, Worker::heartbeat), now);
@@ -149,7 +151,7 @@ impl Drive<'_> {
             for (number, flight) in hand.flights.iter().enumerate() {
                 let left = worker.unclaimed(number);
                 let whole = number > 0 && left.start == 0;
-                let young = now.duration_since(flight.posted) < PATIENCE;
+                let young = now < hand.due(flight);
                 if (flight.piece.automatic || whole) && !young && !left.is_empty() {
                     most = most.max(Some((left.len(), at, number)));
                 }
@@ -182,7 +184,7 @@ impl Drive<'_> {
                 let whole = number > 0 && unclaimed.start == 0;
                 if flight.piece.automatic || whole {
                     left += unclaimed.len();
-                    young |= now.duration_since(flight.posted) < PATIENCE;
+                    young |= now < hand.due(flight);
                 }
             }
             if left == 0 {

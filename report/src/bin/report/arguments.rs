@@ -366,6 +366,9 @@ pub(crate) struct RunArgs {
     /// Only this topic (may be given several times)
     #[arg(long = "topic", value_name = "TOPIC")]
     pub(crate) topics: Vec<String>,
+    /// Only cells whose topic/workload/parameter matches
+    #[arg(long, value_name = "REGEX")]
+    pub(crate) filter: Option<Regex>,
     /// The lecture's own waits and more points and rounds: the better part of an hour
     #[arg(long)]
     pub(crate) full: bool,

@@ -32,9 +32,10 @@ pub(crate) fn bare() -> Result<ExitCode, Error> {
 }
 
 pub(crate) fn run(arguments: &RunArgs) -> Result<ExitCode, Error> {
-    let RunArgs { topics, full, python, render } = arguments;
+    let RunArgs { topics, filter, full, python, render } = arguments;
     let workspace = Workspace::find()?;
-    let options = Options { topics: topics.clone(), full: *full, python: *python };
+    let (topics, filter) = (topics.clone(), filter.clone());
+    let options = Options { topics, full: *full, python: *python, filter };
     let Summary { failures, .. } = run::run(&workspace, &options)?;
     let code = rendered(&workspace, render)?;
     Ok(if failures.is_empty() { code } else { ExitCode::FAILURE })
