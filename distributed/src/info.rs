@@ -9,9 +9,9 @@ use crate::scheduler::WorkerId;
 pub struct Info {
     /// The workers that are there, in the order in which they joined.
     pub workers: Vec<WorkerInfo>,
-    /// Tasks that wait for a worker.
+    /// Tasks that have not begun, some of which may lie with a worker.
     pub waiting: usize,
-    /// Tasks in some worker's hands.
+    /// Tasks that have begun.
     pub running: usize,
     /// Tasks done since the start, those of lost workers included.
     pub done: u64,
