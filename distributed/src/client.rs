@@ -215,7 +215,8 @@ impl Drop for Client {
 }
 
 impl<'c> Submit<'c> {
-    /// Of the tasks that are ready, those with the highest number go first.
+    /// Of the tasks that are ready, those with the highest number go first; but
+    /// behind those that lie with a worker already, up to 256 each.
     pub fn priority(mut self, priority: i32) -> Self {
         self.options.priority = priority;
         self

@@ -86,7 +86,7 @@ impl<T> Delayed<T> {
     /// The graph that computing this would run, in Graphviz' language: an edge
     /// from each task to those that take its value.
     pub fn to_dot(&self) -> String {
-        let nodes = reachable([&self.node]);
+        let nodes = reachable([&self.node], |_| false);
         let number: HashMap<*const Node, usize> =
             nodes.iter().enumerate().map(|(n, node)| (Arc::as_ptr(node), n)).collect();
         let mut dot = String::from("digraph {\n");
@@ -176,8 +176,11 @@ impl Node {
 }
 
 /// The nodes that these depend on and these themselves, each once, behind all
-/// that it depends on.
-pub(crate) fn reachable<'n>(of: impl IntoIterator<Item = &'n Arc<Node>>) -> Vec<Arc<Node>> {
+/// that it depends on. Where one is known already it goes no deeper.
+pub(crate) fn reachable<'n>(
+    of: impl IntoIterator<Item = &'n Arc<Node>>,
+    known: impl Fn(&Arc<Node>) -> bool,
+) -> Vec<Arc<Node>> {
     let mut seen: HashSet<*const Node> = HashSet::new();
     let mut ordered = Vec::new();
     // No recursion, for graphs may be deep. A node is met twice: before what
@@ -186,7 +189,7 @@ pub(crate) fn reachable<'n>(of: impl IntoIterator<Item = &'n Arc<Node>>) -> Vec<
     while let Some((node, behind)) = stack.pop() {
         if behind {
             ordered.push(Arc::clone(node));
-        } else if seen.insert(Arc::as_ptr(node)) {
+        } else if !known(node) && seen.insert(Arc::as_ptr(node)) {
             stack.push((node, true));
             stack.extend(node.dependencies().map(|dependency| (dependency, false)));
         }

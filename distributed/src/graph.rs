@@ -43,14 +43,11 @@ impl<'b> Graph<'b> {
     /// # Errors
     /// If the node, or one that it needs, has no input.
     pub(crate) fn add(&mut self, node: &Arc<Node>) -> Result<TaskId, Error> {
-        if !self.nodes.contains_key(&Arc::as_ptr(node)) {
-            for node in reachable([node]) {
-                if !self.nodes.contains_key(&Arc::as_ptr(&node)) {
-                    let called = self.call(&node);
-                    self.nodes.insert(Arc::as_ptr(&node), called);
-                    self.kept.push(node);
-                }
-            }
+        let known = |node: &Arc<Node>| self.nodes.contains_key(&Arc::as_ptr(node));
+        for node in reachable([node], known) {
+            let called = self.call(&node);
+            self.nodes.insert(Arc::as_ptr(&node), called);
+            self.kept.push(node);
         }
         self.nodes[&Arc::as_ptr(node)].clone()
     }

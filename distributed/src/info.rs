@@ -7,13 +7,15 @@ use crate::scheduler::WorkerId;
 /// The state of a cluster at one moment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Info {
-    /// The workers that are there, in the order in which they joined.
+    /// The workers that are there, in the order of their places; who comes in the
+    /// place of one that died has a later number.
     pub workers: Vec<WorkerInfo>,
-    /// Tasks that wait for a worker.
+    /// Tasks that have not begun, some of which may lie with a worker.
     pub waiting: usize,
-    /// Tasks in some worker's hands.
+    /// Tasks that have begun.
     pub running: usize,
-    /// Tasks done since the start, those of lost workers included.
+    /// Answers since the start, those of lost workers and of failed attempts
+    /// included.
     pub done: u64,
 }
 

@@ -7,7 +7,7 @@ mod common;
 use std::time::{Duration, Instant};
 
 use common::{
-    ADD, INCREMENT, PANIC_ON_ODD, REFUSES, Refuses, SLEEP, SUM_BYTES, TOUCH, WAIT_FOR, claim,
+    ADD, INCREMENT, PANIC_ON_ODD, REFUSES, Refuses, SLEEP, SUM, SUM_BYTES, TOUCH, WAIT_FOR, claim,
     clients, directory, eventually, text, within,
 };
 use distributed::{Client, Error, Place, With, delayed};
@@ -169,4 +169,18 @@ fn workers_that_die_as_soon_as_they_are_there_come_at_longer_and_longer_interval
     assert!(killed.len() <= 10, "{} workers in two seconds", killed.len());
     let value = within(|| client.submit(&INCREMENT, 1).result());
     assert_eq!(value.expect("it recovers by itself"), 2);
+}
+
+/// To submit a node is to look at what it needs, but not again at what is on the
+/// cluster already: that took as long as the square of the chain.
+#[test]
+fn each_node_of_a_long_chain_is_an_argument() {
+    claim();
+    let client = Client::local().n_workers(1).processes(false).start().expect("a worker");
+    let mut chain = vec![delayed(&INCREMENT, 0)];
+    for n in 1..20_000 {
+        chain.push(delayed(&INCREMENT, &chain[n - 1]));
+    }
+    let sum = within(|| client.submit(&SUM, &chain).result()).expect("a sum");
+    assert_eq!(sum, (1..=20_000).sum::<u64>());
 }

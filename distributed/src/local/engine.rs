@@ -250,7 +250,7 @@ impl Engine {
         };
         let counts = self.scheduler.counts();
         // One a worker: what else lies with it has not begun.
-        let running = self.seats.iter().filter(|seat| seat.is_busy()).count();
+        let running = self.seats.iter().filter(|seat| seat.has_begun()).count();
         let unfinished = counts.waiting + counts.ready + counts.assigned;
         Info {
             workers: self.seats.iter().filter_map(worker).collect(),

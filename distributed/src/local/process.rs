@@ -223,7 +223,7 @@ impl ProcessWorker {
     }
 
     /// The task that it is in the middle of.
-    fn begun(&self) -> Option<TaskId> {
+    pub(super) fn begun(&self) -> Option<TaskId> {
         let flight = self.flights.front()?;
         if self.worker.requests_under_way() == 0 {
             return None;

@@ -227,6 +227,14 @@ impl Seat {
         }
     }
 
+    /// Whether it is in the middle of a task, and not on the way to one.
+    pub(super) fn has_begun(&self) -> bool {
+        match &self.life {
+            Life::Process(process) => process.begun().is_some(),
+            _ => self.is_busy(),
+        }
+    }
+
     /// What `info` says of it.
     pub(super) fn place(&self) -> Option<Place> {
         match &self.life {

@@ -160,6 +160,31 @@ fn fault_37_among_others() {
 }
 
 #[test]
+fn fault_37_over_its_deadline_before_it_began() {
+    fault("limits::fault_37_over_its_deadline_before_it_began", || {
+        let client = Client::local().n_workers(2).start().expect("workers");
+        let before = pids(&client);
+        // Whoever gets a task finds it stopped, and nobody looks after signs of life.
+        signal(before[0], Signal::SIGSTOP);
+        let limit = Duration::from_millis(100);
+        timed("37 of a worker that stands still: all settled", || {
+            for _ in 0..3 {
+                let pair = client.with().deadline(limit).map(&INCREMENT, [1, 2]);
+                for (future, value) in pair.iter().zip([2, 3]) {
+                    match future.result() {
+                        Err(Error::Timeout { .. }) => {}
+                        other => assert_eq!(other.expect("in time"), value),
+                    }
+                }
+            }
+        });
+        until("another has its place", || !pids(&client).contains(&before[0]));
+        let values = client.gather(client.map(&INCREMENT, 0..100)).expect("it works on");
+        assert_eq!(values, (1..101).collect::<Vec<_>>());
+    });
+}
+
+#[test]
 fn fault_38_a_wait_that_ends_loses_nothing() {
     fault("limits::fault_38_a_wait_that_ends_loses_nothing", || {
         for (name, client) in both(1) {

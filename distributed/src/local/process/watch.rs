@@ -97,16 +97,19 @@ impl ProcessWorker {
             }
         }
         if let Some(flight) = self.flights.front_mut()
-            && let (Some(limit), Some(task)) = (flight.deadline, flight.tasks.front())
+            && let Some(limit) = flight.deadline
             && now.duration_since(flight.posted) >= limit
         {
             // If it is still there when that was heard, it had been cancelled
-            // or released before, and nobody else ends it.
+            // or released before, and nobody else ends it; or it was taken back,
+            // and the worker has not even begun the request.
             if flight.overdue {
                 return Some(Wrong::Futile);
             }
             flight.overdue = true;
-            return Some(Wrong::Expired(*task));
+            if let Some(task) = flight.tasks.front() {
+                return Some(Wrong::Expired(*task));
+            }
         }
         if !self.doomed.is_empty() {
             if self.begun().is_some_and(|begun| self.doomed.contains(&begun)) {
