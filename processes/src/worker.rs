@@ -3,6 +3,7 @@
 mod conversation;
 mod killer;
 mod last_words;
+mod replies;
 mod start;
 
 use std::any::Any;
@@ -18,10 +19,11 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use conversation::Flight;
-pub use conversation::{Gone, Progress, Replies, Request};
+pub use conversation::{Gone, Progress, Request};
 pub use killer::Killer;
 use last_words::LastWords;
 pub(crate) use last_words::look_after_spare;
+pub use replies::Replies;
 pub use start::Options;
 
 use crate::control::{self, Control};
