@@ -119,10 +119,13 @@ pub(crate) fn library(example: &str) -> Result<PathBuf, String> {
         .output()
         .map_err(|e| {
             let cargo = cargo.display();
-            format!("cannot build the tasks that Dask's workers load, {example}: {cargo}: {e}")
+            format!(
+                "cannot build {example}, the tasks that Dask's workers load: {cargo}: {e}; \
+                 POLYPHONY_TASKS may name the file of one that is built"
+            )
         })?;
     if !output.status.success() {
-        return Err(format!("the tasks that Dask's workers load, {example}, do not build"));
+        return Err(format!("{example}, the tasks that Dask's workers load, do not build"));
     }
     let messages = String::from_utf8_lossy(&output.stdout);
     let messages = messages.lines().filter_map(|line| serde_json::from_str(line).ok());
