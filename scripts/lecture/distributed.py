@@ -37,6 +37,9 @@ BEST = float("inf")
 all that counts; at 10 it came out the same. Dask's default is 1.1, and its
 scheduler reads it as a number."""
 
+PATIENCE = 60
+"""Seconds that Dask may take to forget what nobody holds any more."""
+
 BLOCK = bytes(range(251))
 """What transferred data repeats; a prime length, so that a shift is seen."""
 
@@ -90,7 +93,24 @@ def warm(
 ) -> Operation:
     """Work on a cluster that is there before and stays."""
     client = start_client(WORKERS, saturation=saturation)
-    return Operation(partial(work, client), answer=answer, close=client.close)
+
+    def settled(result: Any) -> str:
+        forgotten(client)
+        return answer(result)
+
+    return Operation(partial(work, client), answer=settled, close=client.close)
+
+
+def forgotten(client: Client) -> None:
+    """Waits until Dask has forgotten all tasks.
+
+    That takes some 30 us for each, and would fall on the model that is visited next.
+    """
+    until = time.monotonic() + PATIENCE
+    while client.cluster.scheduler.tasks:
+        if time.monotonic() > until:
+            raise TimeoutError(f"Dask keeps tasks for longer than {PATIENCE} s")
+        time.sleep(0.005)
 
 
 def mapped(tasks: int, saturation: float | None = None) -> Operation:
