@@ -16,7 +16,7 @@ from functools import partial
 from typing import Any
 
 import dask
-from distributed import Client
+from distributed import Client, Worker
 
 from lecture.operation import Operation, Operations, busy, steps_for
 
@@ -101,13 +101,18 @@ def warm(
     return Operation(partial(work, client), answer=settled, close=client.close)
 
 
+def held(dask_worker: Worker) -> int:
+    """How many tasks a worker has not forgotten."""
+    return len(dask_worker.state.tasks)
+
+
 def forgotten(client: Client) -> None:
-    """Waits until Dask has forgotten all tasks.
+    """Waits until scheduler and workers have forgotten all tasks.
 
     That takes some 30 us for each, and would fall on the model that is visited next.
     """
     until = time.monotonic() + PATIENCE
-    while client.cluster.scheduler.tasks:
+    while client.cluster.scheduler.tasks or any(client.run(held).values()):
         if time.monotonic() > until:
             raise TimeoutError(f"Dask keeps tasks for longer than {PATIENCE} s")
         time.sleep(0.005)
