@@ -35,6 +35,7 @@ pub(crate) trait Erased {
 
 enum Model<Out> {
     Rust(Box<dyn Fn(u64) -> Routine<Out>>),
+    Limit(Box<dyn Fn(u64) -> Running<'static>>),
     Python,
 }
 
@@ -67,6 +68,7 @@ impl<Out: 'static> Workload<Out> {
                 patience: None,
                 unranked: false,
                 own_pace: false,
+                limit: None,
             },
             work: None,
             models: Vec::new(),
@@ -171,6 +173,36 @@ impl<Out: 'static> Workload<Out> {
         self
     }
 
+    /// The machine's limit for this work: as many bytes moved, or as much
+    /// arithmetic done, and nothing else. The report says of each model how much
+    /// of the limit it reaches in the same run, as a roofline does (Williams,
+    /// Waterman and Patterson, Communications of the ACM 52, 2009); a note should
+    /// say what limits. It is measured as a row of its own, has its own result and
+    /// so its own check, and is no rival of the models.
+    ///
+    /// # Panics
+    /// If its name is taken or begins as a Python peer's does, if there is a limit
+    /// already, or no model yet: the first row is the baseline.
+    #[must_use]
+    pub fn limit<Moved: 'static>(
+        mut self,
+        name: &str,
+        set_up: impl Fn(u64) -> Routine<Moved> + 'static,
+        check: impl Fn(u64, &Moved) -> Result<(), String> + 'static,
+    ) -> Self {
+        assert!(!is_python(name), "{name} is a name for a Python peer");
+        assert!(self.description.limit.is_none(), "there is a limit beside {name}");
+        assert!(!self.models.is_empty(), "{name} stands behind the baseline");
+        let check = Rc::new(check);
+        let start = move |parameter| {
+            let check = Rc::clone(&check);
+            running(set_up(parameter), move |out: &Moved| check(parameter, out))
+        };
+        self.add(name, Model::Limit(Box::new(start)));
+        self.description.limit = Some(name.into());
+        self
+    }
+
     /// Says something that a reader of the figures must know.
     #[must_use]
     pub fn note(mut self, note: impl Into<String>) -> Self {
@@ -243,17 +275,10 @@ impl<Out: 'static> Erased for Workload<Out> {
         match &self.models[model] {
             Model::Rust(set_up) => {
                 let check = self.check.as_deref().ok_or_else(|| no_check(workload, "check"))?;
-                let mut routine = catch(|| Ok(set_up(parameter)))?;
-                Ok(Box::new(move |iterations| {
-                    let mut wrong = false;
-                    let mut see = |out: &Out| check(parameter, out).inspect_err(|_| wrong = true);
-                    let ran = catch(|| routine.run(iterations, &mut see).map_err(Failure::Failed));
-                    match ran {
-                        Err(Failure::Failed(message)) if wrong => Err(Failure::Wrong(message)),
-                        other => other,
-                    }
-                }))
+                let routine = catch(|| Ok(set_up(parameter)))?;
+                Ok(running(routine, move |out| check(parameter, out)))
             }
+            Model::Limit(start) => catch(|| Ok(start(parameter))),
             Model::Python => {
                 let check = self
                     .check_answer
@@ -273,6 +298,22 @@ impl<Out: 'static> Erased for Workload<Out> {
             }
         }
     }
+}
+
+/// A routine that counts only if each result passes the check.
+fn running<'a, Out: 'static>(
+    mut routine: Routine<Out>,
+    check: impl Fn(&Out) -> Result<(), String> + 'a,
+) -> Running<'a> {
+    Box::new(move |iterations| {
+        let mut wrong = false;
+        let mut see = |out: &Out| check(out).inspect_err(|_| wrong = true);
+        let ran = catch(|| routine.run(iterations, &mut see).map_err(Failure::Failed));
+        match ran {
+            Err(Failure::Failed(message)) if wrong => Err(Failure::Wrong(message)),
+            other => other,
+        }
+    })
 }
 
 fn no_check(workload: &str, method: &str) -> Failure {
