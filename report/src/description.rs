@@ -69,6 +69,12 @@ impl fmt::Display for Failure {
     }
 }
 
+/// Whether a model is there only beside a Python, by the same names: Python's own,
+/// and Rust whose tasks run on a cluster that is Python.
+pub fn needs_python(model: &str) -> bool {
+    is_python(model) || model.starts_with("rust_on_dask")
+}
+
 /// Whether a model runs in Python, by the names that suites agree on.
 pub fn is_python(model: &str) -> bool {
     ["python_", "numpy_", "dask_"].iter().any(|prefix| model.starts_with(prefix))
