@@ -35,6 +35,16 @@ pub struct Description {
     /// Whether Python works at its own pace: in the same time it does fewer
     /// steps of calibrated work, so its times say nothing against Rust's.
     pub own_pace: bool,
+    /// The row that does no more than the machine must for this work; the other
+    /// rows are told as a fraction of it. It is no model, and nobody's rival.
+    pub limit: Option<String>,
+}
+
+impl Description {
+    /// Whether this row is the machine's limit, and no model.
+    pub fn is_limit(&self, row: &str) -> bool {
+        self.limit.as_deref() == Some(row)
+    }
 }
 
 /// Why a model has no time.

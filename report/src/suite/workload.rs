@@ -36,6 +36,7 @@ pub(crate) trait Erased {
 
 enum Model<Out> {
     Rust(Box<dyn Fn(u64) -> Routine<Out>>),
+    Limit(Box<dyn Fn(u64) -> Running<'static>>),
     /// Rust that hands its work to a cluster of this Python's.
     OnDask(Box<SetUpOnDask<Out>>),
     Python,
@@ -71,6 +72,7 @@ impl<Out: 'static> Workload<Out> {
                 patience: None,
                 unranked: false,
                 own_pace: false,
+                limit: None,
             },
             work: None,
             models: Vec::new(),
@@ -175,6 +177,36 @@ impl<Out: 'static> Workload<Out> {
         self
     }
 
+    /// The machine's limit for this work: as many bytes moved, or as much
+    /// arithmetic done, and nothing else. The report says of each model how much
+    /// of the limit it reaches in the same run, as a roofline does (Williams,
+    /// Waterman and Patterson, Communications of the ACM 52, 2009); a note should
+    /// say what limits. It is measured as a row of its own, has its own result and
+    /// so its own check, and is no rival of the models.
+    ///
+    /// # Panics
+    /// If its name is taken or begins as that of a row which needs Python, if there is
+    /// a limit already, or no model yet: the first row is the baseline.
+    #[must_use]
+    pub fn limit<Moved: 'static>(
+        mut self,
+        name: &str,
+        set_up: impl Fn(u64) -> Routine<Moved> + 'static,
+        check: impl Fn(u64, &Moved) -> Result<(), String> + 'static,
+    ) -> Self {
+        assert!(!needs_python(name), "{name} is a name for a row that needs Python");
+        assert!(self.description.limit.is_none(), "there is a limit beside {name}");
+        assert!(!self.models.is_empty(), "{name} stands behind the baseline");
+        let check = Rc::new(check);
+        let start = move |parameter| {
+            let check = Rc::clone(&check);
+            running(set_up(parameter), move |out: &Moved| check(parameter, out))
+        };
+        self.add(name, Model::Limit(Box::new(start)));
+        self.description.limit = Some(name.into());
+        self
+    }
+
     /// A model of ours whose tasks run on a Dask cluster: `set_up` is told an
     /// interpreter that has Dask. It is checked like any other model, and left out
     /// where there is no Python, as Python's own are.
@@ -242,16 +274,8 @@ impl<Out: 'static> Workload<Out> {
     ) -> Result<Running<'_>, Failure> {
         let missing = || no_check(&self.description.workload, "check");
         let check = self.check.as_deref().ok_or_else(missing)?;
-        let mut routine = catch(|| Ok(set_up()))?;
-        Ok(Box::new(move |iterations| {
-            let mut wrong = false;
-            let mut see = |out: &Out| check(parameter, out).inspect_err(|_| wrong = true);
-            let ran = catch(|| routine.run(iterations, &mut see).map_err(Failure::Failed));
-            match ran {
-                Err(Failure::Failed(message)) if wrong => Err(Failure::Wrong(message)),
-                other => other,
-            }
-        }))
+        let routine = catch(|| Ok(set_up()))?;
+        Ok(running(routine, move |out| check(parameter, out)))
     }
 
     fn add(&mut self, name: &str, model: Model<Out>) {
@@ -272,7 +296,7 @@ impl<Out: 'static> Erased for Workload<Out> {
     }
 
     fn needs_python(&self, model: usize) -> bool {
-        !matches!(self.models[model], Model::Rust(_))
+        !matches!(self.models[model], Model::Rust(_) | Model::Limit(_))
     }
 
     fn start<'a>(
@@ -290,6 +314,7 @@ impl<Out: 'static> Erased for Workload<Out> {
                 let python = &python()?.python;
                 self.checked(parameter, || set_up(python, parameter))
             }
+            Model::Limit(start) => catch(|| Ok(start(parameter))),
             Model::Python => {
                 let check = self
                     .check_answer
@@ -308,6 +333,22 @@ impl<Out: 'static> Erased for Workload<Out> {
             }
         }
     }
+}
+
+/// A routine that counts only if each result passes the check.
+fn running<'a, Out: 'static>(
+    mut routine: Routine<Out>,
+    check: impl Fn(&Out) -> Result<(), String> + 'a,
+) -> Running<'a> {
+    Box::new(move |iterations| {
+        let mut wrong = false;
+        let mut see = |out: &Out| check(out).inspect_err(|_| wrong = true);
+        let ran = catch(|| routine.run(iterations, &mut see).map_err(Failure::Failed));
+        match ran {
+            Err(Failure::Failed(message)) if wrong => Err(Failure::Wrong(message)),
+            other => other,
+        }
+    })
 }
 
 fn no_check(workload: &str, method: &str) -> Failure {
