@@ -71,8 +71,6 @@ fn over_tls() {
         dask.patience(Duration::from_secs(3))
     };
     let without = cluster.address.replace("tls:", "tcp:");
-    let open = shared();
-    let encrypted = open.address.replace("tcp:", "tls:");
     std::thread::scope(|scope| {
         for (who, address, dask) in [
             ("who has no certificate", &cluster.address, to(&cluster.address)),
@@ -82,12 +80,6 @@ fn over_tls() {
                 with_certificates(to(&cluster.address), others.path()),
             ),
             ("who does not encrypt", &without, to(&without)),
-            ("who has some and does not encrypt", &without, {
-                with_certificates(to(&without), ours.path())
-            }),
-            ("who encrypts, to one that does not", &encrypted, {
-                with_certificates(to(&encrypted), ours.path())
-            }),
         ] {
             scope.spawn(move || refused(who, address, dask));
         }
