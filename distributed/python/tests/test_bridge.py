@@ -17,10 +17,10 @@ from typing import Any
 from distributed import LocalCluster
 from distributed.versions import get_versions
 
-from polyphony_dask import shim, wire
-from polyphony_dask.bridge import misfits
+from polyphony_dask import wire
+from polyphony_dask.connect import misfits
 from polyphony_dask.wire import Command, Event, Reader
-from tests.tasks import library, request, u64
+from tests.tasks import item_of, library, request, request_of, u64
 
 DEADLINE = 20.0
 """Seconds; nothing here takes a tenth of it."""
@@ -72,30 +72,47 @@ class Peer:
                 )
             return event, read
 
-    def value(self) -> tuple[int, str, bytes]:
-        """The number, origin and reply of the next value."""
+    def value(self) -> tuple[int, bytes]:
+        """The number and reply of the next value."""
         while True:
             event, read = self.hear(Event.DONE, Event.VALUE)
             if event == Event.VALUE:
-                number, _worker, origin = read.number("Q"), read.text(), read.text()
-                return number, origin, read.data()
+                number, _worker = read.number("Q"), read.text()
+                return number, read.data()
 
     def chunk(self, number: int, *calls: tuple[str, bytes]) -> None:
-        fields = wire.number("Q", number), wire.text(calls[0][0]), wire.number("i", 0)
-        self.say(Command.CHUNK, *fields, wire.data(request(*calls)))
+        self.send(number, calls[0][0], [], request(*calls))
 
     def call(self, number: int, task: str, *of: tuple[int, int, str]) -> None:
+        """One call, whose parts are items of the chunks that are named with their
+        tasks."""
+        chunks = list(dict.fromkeys((chunk, name) for chunk, _, name in of))
+        holes = [(0, chunks.index((chunk, name)), item) for chunk, item, name in of]
+        names = [name for _, name in chunks]
+        content = request_of(names, (task, b"", holes))
+        self.send(number, task, [chunk for chunk, _ in chunks], content)
+
+    def send(
+        self,
+        number: int,
+        task: str,
+        of: list[int],
+        content: bytes,
+        resources: dict[str, float] | None = None,
+    ) -> None:
+        amounts = [
+            wire.text(name) + struct.pack("<d", amount)
+            for name, amount in (resources or {}).items()
+        ]
         fields = (
             wire.number("Q", number),
             wire.text(task),
             wire.number("i", 0),
-            wire.number("I", 0),
+            wire.many(amounts),
+            wire.many([wire.number("Q", chunk) for chunk in of]),
+            wire.data(content),
         )
-        holes = [
-            wire.number("Q", n) + wire.number("I", i) + wire.text(t) for n, i, t in of
-        ]
-        pieces = [wire.data(b"")] * (len(of) + 1)
-        self.say(Command.CALL, *fields, wire.many(pieces), wire.many(holes))
+        self.say(Command.CHUNK, *fields)
 
     def some(self, command: Command, *numbers: int) -> None:
         self.say(command, wire.many([wire.number("Q", number) for number in numbers]))
@@ -148,10 +165,8 @@ class BridgeTest(unittest.TestCase):
         peer.call(2, "add", (1, 0, "increment"), (1, 1, "increment"))
         peer.some(Command.RELEASE, 1)
         peer.some(Command.WANT, 2)
-        number, origin, reply = peer.value()
-        self.assertEqual(
-            (number, origin, shim.item_of(reply, 0)), (2, "", (False, u64(42)))
-        )
+        number, reply = peer.value()
+        self.assertEqual((number, item_of(reply, 0)), (2, (False, u64(42))))
 
     def test_scattered_data_is_an_argument(self) -> None:
         peer = self.connected()
@@ -159,6 +174,7 @@ class BridgeTest(unittest.TestCase):
         peer.say(
             Command.SCATTER,
             wire.number("Q", 1),
+            wire.number("B", 0),
             wire.data(struct.pack("<I", len(data)) + data),
         )
         for number in (2, 3):
@@ -166,19 +182,20 @@ class BridgeTest(unittest.TestCase):
         peer.some(Command.WANT, 2, 3)
         for _ in range(2):
             self.assertEqual(
-                shim.item_of(peer.value()[2], 0), (False, u64(3 * len(data)))
+                item_of(peer.value()[1], 0), (False, u64(3 * len(data)))
             )
 
     def test_a_task_that_kills_workers_is_given_up(self) -> None:
         peer = self.connected()
         peer.chunk(1, ("abort", u64(0)))
         _, read = peer.hear(Event.KILLED)
-        self.assertEqual((read.number("Q"), read.text(), read.number("I")), (1, "abort", 4))
+        self.assertEqual((read.number("Q"), read.number("Q")), (1, 1))
+        self.assertEqual((read.text(), read.number("I")), ("abort", 4))
         self.assertTrue(read.text().startswith("tcp://"))
         # The replaced workers have the tasks too.
         peer.chunk(2, ("increment", u64(1)))
         peer.some(Command.WANT, 2)
-        self.assertEqual(shim.item_of(peer.value()[2], 0), (False, u64(2)))
+        self.assertEqual(item_of(peer.value()[1], 0), (False, u64(2)))
 
     def test_nothing_is_left_of_a_program_that_goes_or_is_killed(self) -> None:
         for end in ("close", "kill"):

@@ -9,6 +9,7 @@
 mod common;
 mod dask;
 mod faults;
+mod features;
 mod suite;
 
 use std::process::ExitCode;
@@ -44,7 +45,7 @@ fn main() -> ExitCode {
         };
         trials.push(of_dask(name, &python, run));
     }
-    for (name, test) in faults::TESTS {
+    for (name, test) in faults::TESTS.iter().chain(features::TESTS) {
         trials.push(of_dask(name, &python, move || {
             common::within(test);
             Ok(())
