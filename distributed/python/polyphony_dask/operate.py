@@ -27,7 +27,7 @@ class Operator:
         return await scheduler.identity(n_workers=workers)
 
     async def tell(self, question: int) -> None:
-        """Which workers there are."""
+        """Which workers there are; those that are still being prepared are not."""
         try:
             identity = await self.identity(-1)
         except Exception:  # noqa: BLE001
@@ -37,6 +37,7 @@ class Operator:
             + wire.text(str(worker["name"]))
             + wire.number("I", worker["nthreads"])
             for address, worker in identity["workers"].items()
+            if worker["status"] != "init"
         ]
         self.session.send(Event.INFO, wire.number("Q", question), wire.many(workers))
 

@@ -25,7 +25,7 @@ pub(crate) struct Cluster {
 }
 
 /// Runs Dask's command line until this program is gone, however it goes.
-const RUN: &str = "
+pub(crate) const RUN: &str = "
 import os, threading
 from dask.__main__ import main
 end = lambda: (os.read(0, 1), os.killpg(0, 9))
