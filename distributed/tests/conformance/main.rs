@@ -9,6 +9,7 @@
 mod common;
 mod dask;
 mod faults;
+mod features;
 mod network;
 mod proc_net;
 mod refusals;
@@ -71,7 +72,7 @@ fn main() -> ExitCode {
         };
         trials.push(of_dask(name, &python, move || in_turn(run)));
     }
-    for (name, test) in [refusals::SHARED, network::SHARED].concat() {
+    for (name, test) in [refusals::SHARED, network::SHARED, features::TESTS].concat() {
         let run = move || {
             common::within(test);
             Ok(())
