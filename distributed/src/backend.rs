@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use processes::Answer;
 
+use crate::resources::Resources;
 use crate::scheduler::TaskId;
 use crate::slot::Slot;
 use crate::timeline::Timeline;
@@ -43,8 +44,14 @@ pub(crate) trait Backend: Send + Sync + fmt::Debug {
     /// while the last are being encoded.
     fn wants_whole_batches(&self) -> bool;
 
-    /// Takes a value in, for tasks to come.
-    fn scatter(&self, task: TaskId, value: Arc<Answer>);
+    /// Takes a value in, for tasks to come; onto each worker at once, where
+    /// values lie with workers.
+    fn scatter(&self, task: TaskId, value: Arc<Answer>, onto_each: bool);
+
+    /// Whether its workers have resources that a task can be said to take.
+    fn knows_resources(&self) -> bool {
+        false
+    }
 
     /// Nobody holds a future of it any more.
     fn release(&self, task: TaskId);
@@ -58,6 +65,9 @@ pub(crate) trait Backend: Send + Sync + fmt::Debug {
 
     /// So many workers from now on. Returns when it is understood, not when
     /// they are there.
+    ///
+    /// # Errors
+    /// If the cluster's size is not the client's to say.
     fn scale(&self, workers: usize) -> Result<(), Error>;
 
     /// What is there at this moment.
@@ -115,11 +125,12 @@ pub(crate) struct Work {
 pub(crate) type Here = Arc<dyn Fn(&[u8]) -> Answer + Send + Sync>;
 
 /// How a task is to be done.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Options {
     pub(crate) priority: i32,
     pub(crate) retries: u32,
     pub(crate) deadline: Option<Duration>,
+    pub(crate) resources: Resources,
 }
 
 /// An input in bytes, with holes where the values of other tasks belong.

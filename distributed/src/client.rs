@@ -26,7 +26,7 @@ pub struct Client {
 }
 
 /// Tasks to submit in a certain way; see [`Client::with`].
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 #[must_use = "it says how to submit, and submits nothing"]
 pub struct Submit<'c> {
     client: &'c Client,
@@ -52,7 +52,7 @@ impl Client {
         Self { backend }
     }
 
-    /// Ways to submit: with a priority, retries or a deadline.
+    /// Ways to submit: with a priority, retries, a deadline or resources.
     ///
     /// ```
     /// # use distributed::Client;
@@ -104,14 +104,44 @@ impl Client {
 
     /// Puts a value on the cluster, to be the argument of many tasks: it is
     /// encoded once.
+    ///
+    /// Dask puts it on one worker, from which others fetch it; see
+    /// [`broadcast`](Self::broadcast).
     pub fn scatter<T: Serialize>(&self, value: &T) -> Future<T> {
+        self.put(value, false)
+    }
+
+    /// The same onto every worker that there is, before any task asks for it: for
+    /// what each of them will want, such as a model or a table.
+    ///
+    /// On a Dask cluster each worker holds a copy, which takes memory on each, and
+    /// none is lost before the last worker is. Workers that come later fetch it when
+    /// a task of theirs takes it. On this machine's clusters it is what
+    /// [`scatter`](Self::scatter) is: the value is held once, on the client's side,
+    /// and goes out with the tasks that take it.
+    ///
+    /// ```
+    /// # use distributed::{Client, With};
+    /// # use processes::Task;
+    /// const PICK: Task<(Vec<i64>, usize), i64> = Task::new("pick", |(table, n)| table[n]);
+    /// # let client = Client::local().n_workers(2).processes(false).start()?;
+    /// let table = client.broadcast(&vec![2, 3, 5, 7]);
+    /// let picked = client.map(&PICK, (0..4).map(|n| With((&table, n))));
+    /// assert_eq!(client.gather(picked)?, [2, 3, 5, 7]);
+    /// # Ok::<(), distributed::Error>(())
+    /// ```
+    pub fn broadcast<T: Serialize>(&self, value: &T) -> Future<T> {
+        self.put(value, true)
+    }
+
+    fn put<T: Serialize>(&self, value: &T, onto_each: bool) -> Future<T> {
         const NAME: &str = "scatter";
         let id = self.backend.names(1);
         let mut bytes = Vec::new();
         let settled = match processes::encode(NAME, value, &mut bytes) {
             Ok(()) => {
                 let value = Arc::new(Answer::output(bytes));
-                self.backend.scatter(id, Arc::clone(&value));
+                self.backend.scatter(id, Arc::clone(&value), onto_each);
                 Ok(value)
             }
             Err(e) => Err(Error::from_process(e)),
@@ -149,8 +179,15 @@ impl Client {
     /// tried again, so this is also how a cluster that is
     /// [deserted](Error::Deserted) is used again once the cause is mended.
     ///
+    /// A Dask cluster at an address has no more workers than its deployment (Slurm,
+    /// Kubernetes, who started them) gives it. There, fewer than there are means
+    /// that the idlest retire, whoever else uses the cluster: they hand their values
+    /// to those that stay, and go; what one is in the middle of is done again
+    /// elsewhere.
+    ///
     /// # Errors
-    /// [`Error::NoWorkers`] for none.
+    /// [`Error::NoWorkers`] for none. [`Error::Unsupported`] for more than a Dask
+    /// cluster has. [`Error::Lost`] if that is lost.
     pub fn scale(&self, n_workers: usize) -> Result<(), Error> {
         if n_workers == 0 {
             return Err(Error::NoWorkers);
@@ -234,8 +271,29 @@ impl<'c> Submit<'c> {
     /// there the task goes on, and its result is dropped.
     ///
     /// Such tasks are sent one by one, so each costs a message of its own.
+    ///
+    /// A Dask cluster's workers run tasks in threads, so there it is the same as in
+    /// threads here: the limit counts from when the task begins on its worker, which
+    /// takes up other tasks as soon as it is over; but the task that is late has the
+    /// worker's core and memory until its own end.
     pub fn deadline(mut self, limit: Duration) -> Self {
         self.options.deadline = Some(limit);
+        self
+    }
+
+    /// What a task takes of its worker while it runs, beside a thread; Dask's
+    /// `resources`. It goes only to workers that were started with enough of it
+    /// (`dask worker --resources "GPU=2"`), and each worker runs only as many such
+    /// tasks at a time as it has enough for. Can be said of several, by name.
+    ///
+    /// If no worker has enough, the task waits until one comes that has. On this
+    /// machine's clusters, whose workers have no resources, a task that takes any is
+    /// [`Error::Unsupported`], so that no limit is passed over in silence.
+    ///
+    /// # Panics
+    /// If the amount is not above zero, or not finite.
+    pub fn resource(mut self, name: &str, amount: f64) -> Self {
+        self.options.resources = self.options.resources.with(name, amount);
         self
     }
 
@@ -263,7 +321,11 @@ impl<'c> Submit<'c> {
         let backend = &self.client.backend;
         let name = task.name();
         let here = (!backend.is_remote()).then(|| here(task));
-        let accepted = backend.accepts(name, Task::<In, Out>::signature);
+        let what = "tell which of its workers have resources";
+        let accepted = match self.options.resources.is_empty() || backend.knows_resources() {
+            true => backend.accepts(name, Task::<In, Out>::signature),
+            false => Err(Error::Unsupported { what }),
+        };
         let mut writer = Writer::new(name, Some(Arc::clone(backend)));
         let mut graph = Graph::new(backend);
         let inputs = inputs.into_iter();
@@ -292,7 +354,8 @@ impl<'c> Submit<'c> {
                 Err(e) => Slot::settled(name, Err(e)),
                 Ok(input) => {
                     let slot = Slot::new(name);
-                    let work = Work { input, options: self.options, here: here.clone() };
+                    let (options, here) = (self.options.clone(), here.clone());
+                    let work = Work { input, options, here };
                     graph.push(Call { id, slot: Promise(Arc::clone(&slot)), work });
                     slot
                 }

@@ -132,7 +132,7 @@ pub enum Error {
     },
 
     /// This kind of cluster cannot do that.
-    #[error("a Dask cluster cannot {what}")]
+    #[error("this kind of cluster cannot {what}")]
     Unsupported {
         /// What was asked for.
         what: &'static str,

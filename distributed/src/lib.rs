@@ -112,6 +112,7 @@ mod local;
 mod placement;
 mod progress;
 mod random;
+mod resources;
 pub mod scheduler;
 pub mod simulation;
 mod slot;

@@ -247,7 +247,7 @@ impl Backend for Local {
         self.whole_batches
     }
 
-    fn scatter(&self, task: TaskId, value: Arc<Answer>) {
+    fn scatter(&self, task: TaskId, value: Arc<Answer>, _onto_each: bool) {
         self.inbox.send(Command::Scatter(task, value));
     }
 

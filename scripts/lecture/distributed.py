@@ -71,7 +71,11 @@ def passed_on(data: bytes) -> bytes:
 
 
 def start_client(
-    n_workers: int, *, processes: bool = True, threads: int = 1, saturation: float | None = None
+    n_workers: int,
+    *,
+    processes: bool = True,
+    threads: int = 1,
+    saturation: float | None = None,
 ) -> Client:
     """The lecture's client, quiet; it owns its cluster and closes it too."""
     if saturation is not None:
@@ -112,7 +116,8 @@ def forgotten(client: Client) -> None:
     That takes some 30 us for each, and would fall on the model that is visited next.
     """
     until = time.monotonic() + PATIENCE
-    while client.cluster.scheduler.tasks or any(client.run(held).values()):
+    cluster: Any = client.cluster
+    while cluster.scheduler.tasks or any(client.run(held).values()):
         if time.monotonic() > until:
             raise TimeoutError(f"Dask keeps tasks for longer than {PATIENCE} s")
         time.sleep(0.005)

@@ -4,8 +4,8 @@ This module stands alone: its source travels to scheduler and workers, where it
 gets a name of its own (see `plugin`). The interface is described in
 `distributed/src/dask/abi.rs`.
 
-The value of a task for Dask is an `Answers`: where it ran, whose failure it is
-if it could not begin, and the library's reply, with one item for each call.
+The value of a task for Dask is an `Answers`: where it ran, and the library's
+reply, with one item for each call.
 """
 
 from __future__ import annotations
@@ -13,15 +13,13 @@ from __future__ import annotations
 import ctypes
 import json
 import struct
+from collections.abc import Sequence
 from typing import Any
 
-ABI = 1
+ABI = 2
 """The version of the C interface that this module speaks."""
 
-FAILED = 1 << 63
-"""The bit of an item's length that says that it failed."""
-
-Answers = tuple[str, str, bytes]
+Answers = tuple[str, bytes]
 
 
 class Misfit(RuntimeError):
@@ -36,6 +34,12 @@ class Buffer(ctypes.Structure):
     """Bytes of the library's."""
 
     _fields_ = [("data", ctypes.c_void_p), ("length", ctypes.c_size_t)]
+
+
+class Value(ctypes.Structure):
+    """Bytes of ours."""
+
+    _fields_ = [("data", ctypes.c_char_p), ("length", ctypes.c_size_t)]
 
 
 class Library:
@@ -53,7 +57,11 @@ class Library:
         self._describe = library.polyphony_describe
         self._describe.argtypes, self._describe.restype = [ctypes.POINTER(Buffer)], None
         self._call = library.polyphony_call
-        self._call.argtypes = [ctypes.c_char_p, ctypes.c_size_t, ctypes.POINTER(Buffer)]
+        self._call.argtypes = [
+            *(ctypes.c_char_p, ctypes.c_size_t),
+            *(ctypes.POINTER(Value), ctypes.c_size_t),
+            ctypes.POINTER(Buffer),
+        ]
         self._call.restype = ctypes.c_int32
         self._free = library.polyphony_free
         self._free.argtypes, self._free.restype = (
@@ -70,10 +78,12 @@ class Library:
             raise Misfit(f"the library has no tasks: {described['error']}")
         return described
 
-    def call(self, request: bytes) -> bytes:
-        """The reply to a request. A task's failure is in it, and no exception."""
-        buffer = Buffer()
-        code = self._call(request, len(request), ctypes.byref(buffer))
+    def call(self, request: bytes, values: Sequence[bytes] = ()) -> bytes:
+        """The reply to a request that takes items of these other replies. A task's
+        failure is in it, and no exception."""
+        count, buffer = len(values), Buffer()
+        array = (Value * count)(*(Value(value, len(value)) for value in values))
+        code = self._call(request, len(request), array, count, ctypes.byref(buffer))
         reply = self._taken(buffer)
         if code != 0:
             raise RuntimeError(f"the library refuses a request: {reply.decode()}")
@@ -101,53 +111,14 @@ def load(path: str) -> dict[str, Any]:
     return LIBRARY.describe()
 
 
-def run_chunk(request: bytes) -> Answers:
-    """Many calls, none of which takes another's value."""
-    return where(), "", loaded().call(request)
+def run_chunk(request: bytes, *values: Answers) -> Answers:
+    """Many calls, and the values of other chunks that they take."""
+    return where(), loaded().call(request, [reply for _, reply in values])
 
 
-def run_call(
-    task: str,
-    retries: int,
-    pieces: list[bytes],
-    holes: list[tuple[int, int, str]],
-    *values: Answers,
-) -> Answers:
-    """One call: between its pieces belong items of the values of others.
-
-    A hole is the place of a value, the item in it, and the name of its task.
-    Whoever takes the value of a failure fails by it, and does not run.
-    """
-    parts = [pieces[0]]
-    for (place, number, name), piece in zip(holes, pieces[1:], strict=True):
-        _, origin, reply = values[place]
-        failed, item = item_of(reply, number)
-        if failed:
-            return where(), origin or name, one_item(item, failed=True)
-        parts += (item, piece)
-    return where(), "", loaded().call(one_call(task, retries, b"".join(parts)))
-
-
-def one_call(task: str, retries: int, value: bytes) -> bytes:
-    """A request of one call."""
-    name = task.encode()
-    return struct.pack("<IIIQ", 1, retries, len(name), len(value)) + name + value
-
-
-def one_item(item: bytes, *, failed: bool = False) -> bytes:
-    """A reply of one item, as scattered data has it too."""
-    return struct.pack("<QIQ", 0, 1, len(item) | (FAILED if failed else 0)) + item
-
-
-def item_of(reply: bytes, number: int) -> tuple[bool, bytes]:
-    """An item of a reply, and whether it is a failure."""
-    (items,) = struct.unpack_from("<I", reply, 8)
-    if number >= items:
-        raise IndexError(f"there are {items} items, and none of number {number}")
-    lengths = struct.unpack_from(f"<{number + 1}Q", reply, 12)
-    begin = 12 + 8 * items + sum(length & ~FAILED for length in lengths[:-1])
-    length = lengths[-1] & ~FAILED
-    return bool(lengths[-1] & FAILED), reply[begin : begin + length]
+def one_item(item: bytes) -> bytes:
+    """A reply of one item, which is what scattered data is taken for."""
+    return struct.pack("<QIQ", 0, 1, len(item)) + item
 
 
 def loaded() -> Library:

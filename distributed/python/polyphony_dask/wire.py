@@ -24,11 +24,11 @@ class Command(IntEnum):
 
     CONNECT = 0
     CHUNK = 1
-    CALL = 2
-    SCATTER = 3
-    WANT = 4
-    RELEASE = 5
-    INFO = 6
+    SCATTER = 2
+    WANT = 3
+    RELEASE = 4
+    INFO = 5
+    SCALE = 6
 
 
 class Event(IntEnum):
@@ -44,6 +44,7 @@ class Event(IntEnum):
     INFO = 7
     ALIVE = 8
     LOST = 9
+    SCALED = 10
 
 
 class Reader:
@@ -58,6 +59,12 @@ class Reader:
         (value,) = struct.unpack_from(f"<{code}", self._message, self._at)
         self._at += struct.calcsize(f"<{code}")
         return int(value)
+
+    def real(self) -> float:
+        """A number with a fraction."""
+        (value,) = struct.unpack_from("<d", self._message, self._at)
+        self._at += 8
+        return float(value)
 
     def data(self) -> bytes:
         """Bytes."""

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import dask
 import pytest
 from distributed import LocalCluster
 
@@ -26,6 +27,12 @@ def local_cluster(workers: int) -> Any:
 @pytest.fixture(scope="session")
 def tasks() -> Path:
     return library()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def files(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Dask's files go with the tests' own."""
+    dask.config.set(temporary_directory=str(tmp_path_factory.mktemp("dask")))
 
 
 @pytest.fixture(scope="session")

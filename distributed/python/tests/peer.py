@@ -9,7 +9,7 @@ from pathlib import Path
 
 from polyphony_dask import wire
 from polyphony_dask.wire import Command, Event, Reader
-from tests.tasks import request
+from tests.tasks import request, request_of
 
 DEADLINE = 20.0
 """Seconds; nothing here takes a tenth of it."""
@@ -61,30 +61,47 @@ class Peer:
                 )
             return event, read
 
-    def value(self) -> tuple[int, str, bytes]:
-        """The number, origin and reply of the next value."""
+    def value(self) -> tuple[int, bytes]:
+        """The number and reply of the next value."""
         while True:
             event, read = self.hear(Event.DONE, Event.VALUE)
             if event == Event.VALUE:
-                number, _worker, origin = read.number("Q"), read.text(), read.text()
-                return number, origin, read.data()
+                number, _worker = read.number("Q"), read.text()
+                return number, read.data()
 
     def chunk(self, number: int, *calls: tuple[str, bytes]) -> None:
-        fields = wire.number("Q", number), wire.text(calls[0][0]), wire.number("i", 0)
-        self.say(Command.CHUNK, *fields, wire.data(request(*calls)))
+        self.send(number, calls[0][0], [], request(*calls))
 
     def call(self, number: int, task: str, *of: tuple[int, int, str]) -> None:
+        """One call, whose parts are items of the chunks that are named with their
+        tasks."""
+        chunks = list(dict.fromkeys((chunk, name) for chunk, _, name in of))
+        holes = [(0, chunks.index((chunk, name)), item) for chunk, item, name in of]
+        names = [name for _, name in chunks]
+        content = request_of(names, (task, b"", holes))
+        self.send(number, task, [chunk for chunk, _ in chunks], content)
+
+    def send(
+        self,
+        number: int,
+        task: str,
+        of: list[int],
+        content: bytes,
+        resources: dict[str, float] | None = None,
+    ) -> None:
+        amounts = [
+            wire.text(name) + struct.pack("<d", amount)
+            for name, amount in (resources or {}).items()
+        ]
         fields = (
             wire.number("Q", number),
             wire.text(task),
             wire.number("i", 0),
-            wire.number("I", 0),
+            wire.many(amounts),
+            wire.many([wire.number("Q", chunk) for chunk in of]),
+            wire.data(content),
         )
-        holes = [
-            wire.number("Q", n) + wire.number("I", i) + wire.text(t) for n, i, t in of
-        ]
-        pieces = [wire.data(b"")] * (len(of) + 1)
-        self.say(Command.CALL, *fields, wire.many(pieces), wire.many(holes))
+        self.say(Command.CHUNK, *fields)
 
     def some(self, command: Command, *numbers: int) -> None:
         self.say(command, wire.many([wire.number("Q", number) for number in numbers]))

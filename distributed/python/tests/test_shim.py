@@ -8,7 +8,7 @@ import pytest
 
 from polyphony_dask import shim
 from polyphony_dask.plugin import Parcel, module_of, write_once
-from tests.tasks import request, u64
+from tests.tasks import item_of, request, request_of, u64
 
 
 @pytest.fixture(autouse=True)
@@ -26,32 +26,37 @@ def test_a_library_says_what_it_is(loaded: shim.Library) -> None:
 
 def test_a_chunk_has_an_item_for_each_call() -> None:
     calls = [("increment", u64(1)), ("panic_on_odd", u64(7)), ("nothing", b"")]
-    where, origin, reply = shim.run_chunk(request(*calls))
-    assert (where, origin) == ("", "")
-    assert shim.item_of(reply, 0) == (False, u64(2))
-    failed, failure = shim.item_of(reply, 1)
+    where, reply = shim.run_chunk(request(*calls))
+    assert where == ""
+    assert item_of(reply, 0) == (False, u64(2))
+    failed, failure = item_of(reply, 1)
     assert failed
     assert b"7 is odd" in failure
     assert b"mod.rs:" in failure
-    assert b"increment" in shim.item_of(reply, 2)[1]
-    with pytest.raises(IndexError):
-        shim.item_of(reply, 3)
+    assert b"increment" in item_of(reply, 2)[1]
 
 
 def test_holes_are_filled_with_items() -> None:
     values = shim.run_chunk(request(("increment", u64(1)), ("increment", u64(39))))
-    holes = [(0, 0, "increment"), (0, 1, "increment")]
-    _, origin, reply = shim.run_call("add", 0, [b"", b"", b""], holes, values)
-    assert (origin, shim.item_of(reply, 0)) == ("", (False, u64(42)))
+    add = request_of(["increment"], ("add", b"", [(0, 0, 0), (0, 0, 1)]))
+    assert item_of(shim.run_chunk(add, values)[1], 0) == (False, u64(42))
 
 
 def test_a_failure_is_handed_on_with_its_origin() -> None:
     odd = shim.run_chunk(request(("panic_on_odd", u64(7))))
-    next_ = shim.run_call("increment", 0, [b"", b""], [(0, 0, "panic_on_odd")], odd)
-    last = shim.run_call("increment", 0, [b"", b""], [(0, 0, "increment")], next_)
-    for _, origin, reply in (next_, last):
-        assert origin == "panic_on_odd"
-        assert shim.item_of(reply, 0) == shim.item_of(odd[2], 0)
+    one = request_of(["panic_on_odd"], ("increment", b"", [(0, 0, 0)]))
+    two = request_of(["increment"], ("increment", b"", [(0, 0, 0)]))
+    next_ = shim.run_chunk(one, odd)
+    name = b"panic_on_odd"
+    origin = u64(len(name))[:4] + name
+    for _, reply in (next_, shim.run_chunk(two, next_)):
+        assert item_of(reply, 0) == (True, origin + item_of(odd[1], 0)[1])
+
+
+def test_scattered_data_is_a_value() -> None:
+    value = ("", shim.one_item(u64(41)))
+    one = request_of(["scatter"], ("increment", b"", [(0, 0, 0)]))
+    assert item_of(shim.run_chunk(one, value)[1], 0) == (False, u64(42))
 
 
 def test_a_request_that_makes_no_sense_is_an_exception(loaded: shim.Library) -> None:

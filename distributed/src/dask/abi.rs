@@ -7,34 +7,32 @@
 //! ```text
 //! uint32_t polyphony_abi(void);                         which of these tables holds
 //! void polyphony_describe(struct buffer *);             JSON: build, machine, tasks
-//! int32_t polyphony_call(const uint8_t *request, size_t length, struct buffer *);
+//! int32_t polyphony_call(const uint8_t *request, size_t length,
+//!                        const struct value *values, size_t count, struct buffer *);
 //! void polyphony_free(uint8_t *data, size_t length);    once for each buffer
 //! struct buffer { uint8_t *data; size_t length; };
-//!
-//! request = items (u32), and for each:
-//!           retries (u32) name-length (u32) input-length (u64) name input
-//! reply   = nanoseconds (u64) items (u32), for each its length (u64; the highest
-//!           bit says that the item failed), then all items one after the other
+//! struct value { const uint8_t *data; size_t length; };
 //! ```
 //!
-//! Numbers are little endian. `polyphony_call` returns 0, or otherwise the buffer
-//! holds a sentence that says why there are no answers at all. Any number of
-//! threads may call at once. Nothing is kept of the arguments.
+//! What request and reply are is in `abi/format.rs`. `values` are the replies of
+//! other calls, from which a request takes what its own are to be given.
+//! `polyphony_call` returns 0, or otherwise the buffer holds a sentence that says
+//! why there are no answers at all. Any number of threads may call at once. Nothing
+//! is kept of the arguments.
 #![allow(unsafe_code, reason = "pointers from another language are read and handed out here")]
+
+pub(crate) mod format;
+mod run;
 
 use std::fmt::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::OnceLock;
-use std::time::Instant;
 
-use processes::{Answer, Registry, message_of, record_locations};
+use processes::{Registry, message_of, record_locations};
 use serde_json::json;
 
 /// Changes whenever the table above does, or the meaning of what it names.
-pub const VERSION: u32 = 1;
-
-/// The bit of an item's length that says that it failed.
-pub(crate) const FAILED: u64 = 1 << 63;
+pub const VERSION: u32 = 2;
 
 /// Bytes of this library's, until [`free`].
 #[repr(C)]
@@ -49,6 +47,14 @@ impl Buffer {
         let bytes = Box::leak(bytes.into_boxed_slice());
         Self { data: bytes.as_mut_ptr(), length: bytes.len() }
     }
+}
+
+/// Bytes of the caller's.
+#[repr(C)]
+#[derive(Debug)]
+pub struct Value {
+    data: *const u8,
+    length: usize,
 }
 
 /// The tasks of a library, made when they are first asked for.
@@ -86,22 +92,41 @@ impl Tasks {
     /// What `polyphony_call` does.
     ///
     /// # Safety
-    /// `request` points to `length` bytes that nobody writes to meanwhile, and
-    /// `reply` can be written to.
-    pub unsafe fn call(&self, request: *const u8, length: usize, reply: *mut Buffer) -> i32 {
-        let request = match length {
-            // Then the pointer may be null, which a slice's may not.
-            0 => &[],
-            // SAFETY: the caller says that so many bytes are there.
-            _ => unsafe { std::slice::from_raw_parts(request, length) },
-        };
-        let (code, bytes) = match caught(|| answer(self.registry(), request)) {
+    /// `request` points to `length` bytes and `values` to `count` values, each of
+    /// which points to as many bytes as it says; nobody writes to any of them
+    /// meanwhile. `reply` can be written to.
+    pub unsafe fn call(
+        &'static self,
+        (request, length): (*const u8, usize),
+        (values, count): (*const Value, usize),
+        reply: *mut Buffer,
+    ) -> i32 {
+        // SAFETY: the caller says that so many bytes are there.
+        let request = unsafe { slice(request, length) };
+        // SAFETY: and so many values.
+        let values = unsafe { slice(values, count) };
+        // SAFETY: and so many bytes of each.
+        let bytes = |value: &Value| unsafe { slice(value.data, value.length) };
+        let values: Vec<&[u8]> = values.iter().map(bytes).collect();
+        let (code, bytes) = match caught(|| run::answer(self.registry(), request, &values)) {
             Ok(answers) => (0, answers),
             Err(why) => (1, why.into_bytes()),
         };
         // SAFETY: as in `describe`.
         unsafe { reply.write(Buffer::of(bytes)) };
         code
+    }
+}
+
+/// A slice of which the pointer may be null if it is empty.
+///
+/// # Safety
+/// As [`std::slice::from_raw_parts`] otherwise; it lives as long as the call.
+unsafe fn slice<'a, T>(data: *const T, length: usize) -> &'a [T] {
+    match length {
+        0 => &[],
+        // SAFETY: the caller says so.
+        _ => unsafe { std::slice::from_raw_parts(data, length) },
     }
 }
 
@@ -138,100 +163,6 @@ fn description(registry: &Registry, build: &str) -> String {
     .to_string()
 }
 
-/// One call of a request.
-pub(crate) struct Item<'a> {
-    pub(crate) retries: u32,
-    pub(crate) task: &'a str,
-    pub(crate) input: &'a [u8],
-}
-
-impl Item<'_> {
-    /// Appends it to a request, behind the number of items.
-    pub(crate) fn append(&self, to: &mut Vec<u8>) {
-        to.extend(self.retries.to_le_bytes());
-        to.extend((self.task.len() as u32).to_le_bytes());
-        to.extend((self.input.len() as u64).to_le_bytes());
-        to.extend(self.task.as_bytes());
-        to.extend(self.input);
-    }
-}
-
-/// The answers of a reply, and how many nanoseconds they took together; `None`
-/// if it is no reply.
-pub(crate) fn answers(reply: &[u8]) -> Option<(u64, Vec<Answer>)> {
-    let mut reader = Reader(reply);
-    let (nanoseconds, items) = (reader.long()?, reader.word()?);
-    let mut lengths = Reader(reader.take(8 * u64::from(items))?);
-    let mut answer = || {
-        let length = lengths.long()?;
-        let bytes = reader.take(length & !FAILED)?.to_vec();
-        Some(Answer::received(length & FAILED != 0, bytes))
-    };
-    let answers = (0..items).map(|_| answer()).collect::<Option<_>>()?;
-    reader.0.is_empty().then_some((nanoseconds, answers))
-}
-
-/// A request or a reply, being read.
-struct Reader<'a>(&'a [u8]);
-
-impl<'a> Reader<'a> {
-    fn take(&mut self, count: u64) -> Option<&'a [u8]> {
-        let (taken, rest) = self.0.split_at_checked(usize::try_from(count).ok()?)?;
-        self.0 = rest;
-        Some(taken)
-    }
-
-    fn word(&mut self) -> Option<u32> {
-        Some(u32::from_le_bytes(self.take(4)?.try_into().ok()?))
-    }
-
-    fn long(&mut self) -> Option<u64> {
-        Some(u64::from_le_bytes(self.take(8)?.try_into().ok()?))
-    }
-
-    fn item(&mut self) -> Option<Item<'a>> {
-        let (retries, name, input) = (self.word()?, self.word()?, self.long()?);
-        let task = std::str::from_utf8(self.take(u64::from(name))?).ok()?;
-        Some(Item { retries, task, input: self.take(input)? })
-    }
-}
-
-/// Answers each item of a request, in order.
-///
-/// # Errors
-/// If the request makes no sense; nothing has been run of what is behind that
-/// place, and what was run before it is lost.
-fn answer(registry: &Registry, request: &[u8]) -> Result<Vec<u8>, String> {
-    let begun = Instant::now();
-    let mut reader = Reader(request);
-    let cut_short = || "the request is cut short".to_owned();
-    let items = reader.word().ok_or_else(cut_short)?;
-    // A count says nothing of the memory that is needed.
-    let (mut lengths, mut bytes) = (Vec::new(), Vec::new());
-    for _ in 0..items {
-        let Item { retries, task, input } = reader.item().ok_or_else(cut_short)?;
-        let mut answer = registry.answer(task, input);
-        for _ in 0..retries {
-            if !answer.is_failure() {
-                break;
-            }
-            answer = registry.answer(task, input);
-        }
-        let failed = if answer.is_failure() { FAILED } else { 0 };
-        lengths.push(answer.bytes().len() as u64 | failed);
-        bytes.extend_from_slice(answer.bytes());
-    }
-    if !reader.0.is_empty() {
-        return Err(format!("{} bytes are left over after the request", reader.0.len()));
-    }
-    let mut reply = Vec::with_capacity(12 + 8 * lengths.len() + bytes.len());
-    reply.extend((begun.elapsed().as_nanos() as u64).to_le_bytes());
-    reply.extend(items.to_le_bytes());
-    lengths.iter().for_each(|length| reply.extend(length.to_le_bytes()));
-    reply.append(&mut bytes);
-    Ok(reply)
-}
-
 /// Makes a library of the tasks of a [`Registry`](processes::Registry), which
 /// workers load that are no Rust programs: Dask's.
 ///
@@ -266,7 +197,7 @@ macro_rules! export_tasks {
     ($registry:expr) => {
         #[allow(unsafe_code, reason = "the names of a library's functions are its own affair")]
         const _: () = {
-            use $crate::abi::{self, Buffer, Tasks};
+            use $crate::abi::{self, Buffer, Tasks, Value};
 
             static TASKS: Tasks = Tasks::new($registry);
 
@@ -286,10 +217,12 @@ macro_rules! export_tasks {
             unsafe extern "C" fn polyphony_call(
                 request: *const u8,
                 length: usize,
+                values: *const Value,
+                count: usize,
                 reply: *mut Buffer,
             ) -> i32 {
                 // SAFETY: as above.
-                unsafe { TASKS.call(request, length, reply) }
+                unsafe { TASKS.call((request, length), (values, count), reply) }
             }
 
             #[unsafe(no_mangle)]

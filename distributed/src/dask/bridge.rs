@@ -26,12 +26,16 @@ use super::wire::{self, Command, Event};
 const BOOT: &str = include_str!("boot.py");
 
 /// The modules, each behind those that it imports.
-const MODULES: [(&str, &str); 6] = [
+const MODULES: [(&str, &str); 10] = [
     ("polyphony_dask", include_str!("../../python/polyphony_dask/__init__.py")),
     ("polyphony_dask.wire", include_str!("../../python/polyphony_dask/wire.py")),
     ("polyphony_dask.shim", include_str!("../../python/polyphony_dask/shim.py")),
     ("polyphony_dask.fit", include_str!("../../python/polyphony_dask/fit.py")),
     ("polyphony_dask.plugin", include_str!("../../python/polyphony_dask/plugin.py")),
+    ("polyphony_dask.session", include_str!("../../python/polyphony_dask/session.py")),
+    ("polyphony_dask.connect", include_str!("../../python/polyphony_dask/connect.py")),
+    ("polyphony_dask.entries", include_str!("../../python/polyphony_dask/entries.py")),
+    ("polyphony_dask.operate", include_str!("../../python/polyphony_dask/operate.py")),
     ("polyphony_dask.bridge", include_str!("../../python/polyphony_dask/bridge.py")),
 ];
 

@@ -108,9 +108,13 @@ impl Backend for Cluster {
         false
     }
 
-    fn scatter(&self, task: TaskId, value: Arc<Answer>) {
+    fn scatter(&self, task: TaskId, value: Arc<Answer>, onto_each: bool) {
         let slot = Promise(Slot::settled("scatter", Ok(Arc::clone(&value))));
-        self.shared.state().scatter(task, slot, &value, &self.shared.bridge);
+        self.shared.state().scatter(task, slot, &value, onto_each, &self.shared.bridge);
+    }
+
+    fn knows_resources(&self) -> bool {
+        true
     }
 
     fn release(&self, task: TaskId) {
@@ -125,8 +129,29 @@ impl Backend for Cluster {
         self.shared.state().cancel(tasks, &self.shared.bridge);
     }
 
-    fn scale(&self, _workers: usize) -> Result<(), Error> {
-        Err(Error::Unsupported { what: "be told how many workers to have: its operator decides" })
+    fn scale(&self, workers: usize) -> Result<(), Error> {
+        let lost = |why: &str| Error::Lost { task: "scale", why: why.to_owned() };
+        let (tell, told) = channel();
+        let question = self.names.fetch_add(1, Ordering::Relaxed);
+        let mut state = self.shared.state();
+        if let Some(why) = &state.lost {
+            return Err(lost(why));
+        }
+        state.scaling.insert(question, tell);
+        let wanted = u32::try_from(workers).unwrap_or(u32::MAX);
+        self.shared.bridge.send(&Command::Scale(question, wanted)).map_err(Error::from_process)?;
+        drop(state);
+        let there = told.recv_timeout(self.shared.patience);
+        let mut state = self.shared.state();
+        state.scaling.remove(&question);
+        match there {
+            Ok(there) if there < wanted => {
+                let what = "be given more workers than it has: its deployment adds them";
+                Err(Error::Unsupported { what })
+            }
+            Ok(_) => Ok(()),
+            Err(_) => Err(lost(state.lost.as_deref().unwrap_or("the scheduler does not answer"))),
+        }
     }
 
     fn info(&self) -> Info {

@@ -5,10 +5,10 @@
 //!
 //! | file | part |
 //! |---|---|
-//! | `abi.rs` | the tasks as a library, which Dask's workers load |
+//! | `abi.rs`, `abi/` | the tasks as a library, which Dask's workers load; requests and replies |
 //! | `python/polyphony_dask/` | the shim on the workers; the bridge, which holds Dask's client |
 //! | `bridge.rs`, `wire.rs`, `boot.py` | the bridge as a child of this program, and what is said to it |
-//! | `state.rs`, `pace.rs` | which calls went in which chunk, and how many make one |
+//! | `state.rs`, `state/`, `pace.rs` | which calls went in which chunk, and how many make one |
 //! | `cluster.rs` | the back end that the client sees |
 //! | `find.rs` | which Python, and which library |
 
@@ -145,14 +145,16 @@ impl Client {
     /// ```
     ///
     /// # What differs
-    /// - A map's calls go in chunks of some 25 ms, found out as it runs; a chunk is one
-    ///   task for Dask. A call that takes futures is one by itself.
+    /// - Calls of one task go in chunks of some 25 ms, found out as they run; a chunk is
+    ///   one task for Dask. Calls that take futures share one if their inputs do, or
+    ///   if these are there already and light.
     /// - Values stay on the workers until somebody waits for them.
     /// - [`retries`](crate::Submit::retries) are made at once, on the same worker.
     /// - [`cancel`](Client::cancel) takes what has not begun off the cluster; of a chunk,
     ///   only when all its calls are cancelled. It kills no worker.
-    /// - A [`deadline`](crate::Submit::deadline) and [`scale`](Client::scale) are
-    ///   [`Error::Unsupported`].
+    /// - What is over its [`deadline`](crate::Submit::deadline) settles with
+    ///   [`Error::Timeout`], and frees its worker for other tasks; its thread goes on.
+    /// - [`scale`](Client::scale) has workers retire, and cannot add any.
     ///
     /// # Errors
     /// As [`DaskCluster::connect`].

@@ -23,11 +23,22 @@ const GROWTH: usize = 16;
 /// for this program.
 const AHEAD: usize = 3;
 
+/// How many bytes may be moved for the sake of a larger chunk, or to find out how
+/// long one takes: that takes about as long as Dask's handling of a task.
+pub(super) const LIGHT: f64 = 1e6;
+
+/// How many chunks are looked at before it is believed how long a call takes: the
+/// first may take many times as long as the next, while the worker warms up.
+const LOOKS: u32 = 8;
+
 /// What is known of a task's calls.
 #[derive(Debug, Default)]
 pub(super) struct Pace {
     /// Nanoseconds a call.
     per_call: Option<f64>,
+    /// Bytes a value.
+    per_value: f64,
+    looks: u32,
     largest: usize,
     /// Chunks that are not done.
     pub(super) in_flight: usize,
@@ -37,6 +48,17 @@ impl Pace {
     /// Whether it is known how long a call takes.
     pub(super) fn is_known(&self) -> bool {
         self.per_call.is_some()
+    }
+
+    /// Whether it is worth while to look at another chunk of so many calls.
+    pub(super) fn is_open(&self, calls: usize) -> bool {
+        !self.is_known() || (self.looks < LOOKS && self.bytes(calls) < LIGHT)
+    }
+
+    /// About how many bytes the values of so many calls take; too many to count if
+    /// none has been seen.
+    pub(super) fn bytes(&self, calls: usize) -> f64 {
+        if self.is_known() { self.per_value * calls as f64 } else { f64::INFINITY }
     }
 
     /// Whether another chunk may go now.
@@ -58,19 +80,14 @@ impl Pace {
         chunk
     }
 
-    /// How many calls go together where all have to go at once.
-    pub(super) fn share(&mut self, left: usize, threads: usize) -> usize {
-        match self.is_known() {
-            true => self.chunk(left, threads),
-            false => left.div_ceil(4 * threads.max(1)).clamp(1, MOST),
-        }
-    }
-
-    /// A chunk of so many calls took so long.
-    pub(super) fn learn(&mut self, nanoseconds: u64, calls: usize) {
+    /// A chunk of so many calls took so long, and its reply so many bytes.
+    pub(super) fn learn(&mut self, nanoseconds: u64, calls: usize, bytes: usize) {
         if calls > 0 {
             let each = nanoseconds as f64 / calls as f64;
+            let value = bytes as f64 / calls as f64;
+            self.per_value = if self.is_known() { self.per_value.max(value) } else { value };
             self.per_call = Some(self.per_call.map_or(each, |before| (before + each) / 2.0));
+            self.looks += 1;
         }
     }
 }
@@ -86,22 +103,30 @@ mod tests {
         assert!(pace.has_room(2));
         pace.in_flight = 2;
         assert!(!pace.has_room(2), "one for each thread, while nothing is known");
-        pace.learn(1_000, 1);
+        pace.learn(1_000, 1, 8);
         assert!(pace.has_room(2));
         assert_eq!(pace.chunk(10_000, 2), 16);
         assert_eq!(pace.chunk(10_000, 2), 256);
         assert_eq!(pace.chunk(10_000, 2), 2_500);
         assert_eq!(pace.chunk(100, 2), 100, "what takes no time is not shared");
         assert_eq!(pace.chunk(1, 2), 1);
-        pace.learn(199_000, 1);
+        pace.learn(199_000, 1, 8);
         assert_eq!(pace.chunk(1_600, 2), 100, "100 us each: a sixteenth");
-        pace.learn(100_000_000, 1);
+        pace.learn(100_000_000, 1, 8);
         assert_eq!(pace.chunk(10_000, 2), 1, "calls that take longer than a chunk go alone");
     }
-
     #[test]
-    fn what_has_to_go_at_once_goes_in_few_chunks() {
-        assert_eq!(Pace::default().share(10_000, 2), 1_250);
-        assert_eq!(Pace::default().share(1, 0), 1);
+    fn it_is_looked_at_some_chunks_unless_they_are_heavy() {
+        let mut light = Pace::default();
+        assert!(light.is_open(1) && light.bytes(1).is_infinite());
+        for _ in 0..LOOKS {
+            assert!(light.is_open(1_000));
+            light.learn(1_000, 10, 80);
+        }
+        assert!(!light.is_open(1_000));
+        assert_eq!(light.bytes(100), 800.0);
+        let mut heavy = Pace::default();
+        heavy.learn(1_000, 1, 1 << 20);
+        assert!(!heavy.is_open(1));
     }
 }

@@ -1,60 +1,88 @@
 //! What is known of the calls and of the chunks in which they went.
 //!
-//! A call that takes no other's value waits here until a chunk of its task may go
-//! ([`Pace`]); others go at once, and what they take goes before them. A value
-//! stays with the cluster until somebody waits for it.
+//! A call waits here until what it takes is with Dask, and until a chunk of its task
+//! may go ([`Pace`]). So the calls of a chunk take values of chunks that went before
+//! it, and no chunk ever waits for itself. A value stays with the cluster until
+//! somebody waits for it.
+//!
+//! | file | what |
+//! |---|---|
+//! | `state/send.rs` | which calls go, in which chunk |
+//! | `state/events.rs` | what comes of the chunks |
+//! | `state/hold.rs` | who needs what, and what nobody needs any more |
 
 mod events;
+mod hold;
+mod send;
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::mpsc::Sender;
 
 use processes::Answer;
 use serde_bytes::Bytes as Raw;
 
-use crate::backend::{Bytes, Call, Input, Options, Promise};
+use crate::backend::{Call, Input, Options, Promise};
 use crate::hash::FastMap;
+use crate::resources::Resources;
 use crate::scheduler::TaskId;
 use crate::{Error, Info};
 
-use super::abi::Item;
 use super::bridge::Bridge;
 use super::pace::Pace;
 use super::wire::{Command, Workers};
 
 /// Which calls may share a chunk; those of the highest priority first.
-type Kind = (Reverse<i32>, &'static str, u32);
+type Kind = (Reverse<i32>, &'static str, Resources);
 
-/// A call, while its future lives or it is to be done.
+/// Of which calls it is known together how long they take.
+type Paced = (&'static str, Resources);
+
+/// A call, while its future lives or its value is needed.
 struct Entry {
     slot: Promise,
     /// Kept until it is done: it may have to go again.
-    input: Bytes,
+    input: Input,
     options: Options,
     /// Its chunk, and which item of that it is; `None` while it waits here.
     place: Option<(u64, u32)>,
+    /// Those that take its value.
     dependants: Vec<TaskId>,
+    /// How many of these are not done.
+    needed: u32,
+    /// How many of those whose values it takes are not with Dask.
+    missing: u32,
+    /// And how many are not done.
+    undone: u32,
+    /// It waits for its turn; otherwise for what it takes.
+    queued: bool,
     wanted: bool,
-    /// It shares no chunk: workers died of one that it was in.
+    /// It shares no chunk: workers died of one that it was in, or it may be late.
     alone: bool,
-    /// Nobody holds its future; it goes when its end is known.
-    let_go: bool,
+    /// Somebody has its future.
+    held: bool,
+    /// It is to be done though nobody has.
+    detached: bool,
+    /// Why there will never be a value with Dask.
+    over: Option<Error>,
 }
 
 /// A task of Dask's.
 struct Chunk {
     task: &'static str,
+    resources: Resources,
     items: Vec<TaskId>,
-    /// How many of them anybody holds.
+    /// How many of them anybody needs.
     live: usize,
     /// Its value is asked for.
     wanted: bool,
     /// It is to show how long a call takes.
     pilot: bool,
-    /// Of calls that waited here.
+    /// One of those that go only as fast as they are done.
     paced: bool,
     done: bool,
+    /// About how many bytes its value takes.
+    bytes: f64,
 }
 
 /// See the module.
@@ -62,13 +90,22 @@ pub(super) struct State {
     entries: FastMap<TaskId, Entry>,
     chunks: FastMap<u64, Chunk>,
     next: u64,
+    /// What they take is done: they go as fast as they are done.
     waiting: BTreeMap<Kind, VecDeque<TaskId>>,
-    paces: HashMap<&'static str, Pace>,
+    /// What they take is with Dask: they go at once, so that no worker waits.
+    ahead: BTreeMap<Kind, VecDeque<TaskId>>,
+    /// They could, but it is not known how many would make a chunk.
+    unknown: BTreeMap<Paced, Vec<TaskId>>,
+    paces: BTreeMap<Paced, Pace>,
+    /// The tasks' names as this program has them.
+    names: HashSet<&'static str>,
     pub(super) threads: usize,
     pub(super) done: u64,
     /// Tasks done by each worker, as far as their values came here.
     pub(super) by_worker: HashMap<String, u64>,
     pub(super) questions: HashMap<u64, Sender<Workers>>,
+    /// Who asked for fewer workers, and is told how many there are.
+    pub(super) scaling: HashMap<u64, Sender<u32>>,
     /// Why nothing can come any more.
     pub(super) lost: Option<String>,
     /// The client is closed.
@@ -82,11 +119,15 @@ impl State {
             chunks: FastMap::default(),
             next: 0,
             waiting: BTreeMap::new(),
-            paces: HashMap::new(),
+            ahead: BTreeMap::new(),
+            unknown: BTreeMap::new(),
+            paces: BTreeMap::new(),
+            names: HashSet::new(),
             threads,
             done: 0,
             by_worker: HashMap::new(),
             questions: HashMap::new(),
+            scaling: HashMap::new(),
             lost: None,
             closed: false,
         }
@@ -95,170 +136,98 @@ impl State {
     pub(super) fn submit(&mut self, calls: Vec<Call>, bridge: &Bridge) {
         for Call { id, slot, work } in calls {
             let task = slot.task;
-            self.pace(task);
+            self.names.insert(task);
             if self.closed {
                 slot.settle(Err(Error::Closed { task }));
             } else if let Some(why) = &self.lost {
                 slot.settle(Err(Error::Lost { task, why: why.clone() }));
-            } else if work.options.deadline.is_some() {
-                let what = "end a task that is over its deadline";
-                slot.settle(Err(Error::Unsupported { what }));
-            } else if work.input.holes.is_empty() {
-                let kind = (Reverse(work.options.priority), task, work.options.retries);
-                self.waiting.entry(kind).or_default().push_back(id);
-                self.insert(id, slot, work.input.bytes, work.options);
-            } else if let Err(e) = self.call(id, &slot, &work.input, work.options, bridge) {
-                slot.settle(Err(e));
             } else {
-                let chunk = self.next;
-                self.insert(id, slot, Bytes::default(), work.options);
-                self.placed(chunk, vec![id], false);
+                let taken = work.input.dependencies();
+                let refused = taken.iter().find_map(|of| match self.entries.get(of) {
+                    None => Some(Error::Cancelled { task }),
+                    Some(entry) if entry.slot.has_failed() => entry.slot.result()?.err(),
+                    Some(entry) => entry.over.clone(),
+                });
+                match refused {
+                    Some(error) => slot.settle(Err(error)),
+                    None => self.take_in(id, slot, (work.input, &taken), work.options),
+                }
             }
         }
         self.pump(bridge);
     }
 
-    fn insert(&mut self, id: TaskId, slot: Promise, input: Bytes, options: Options) {
-        let (place, dependants) = (None, Vec::new());
-        let (wanted, alone, let_go) = (false, false, false);
-        let entry = Entry { slot, input, options, place, dependants, wanted, alone, let_go };
-        self.entries.insert(id, entry);
-    }
-
-    /// Sends a call that takes others' values, as the next chunk.
-    fn call(
+    fn take_in(
         &mut self,
         id: TaskId,
-        slot: &Promise,
-        input: &Input,
+        slot: Promise,
+        (input, taken): (Input, &[TaskId]),
         options: Options,
+    ) {
+        let mut entry = Entry::new(slot, input, options);
+        for of in taken {
+            let Some(of) = self.entries.get_mut(of) else { continue };
+            of.dependants.push(id);
+            of.needed += 1;
+            entry.missing += u32::from(of.place.is_none());
+            let chunk = of.place.and_then(|(chunk, _)| self.chunks.get(&chunk));
+            entry.undone += u32::from(!chunk.is_some_and(|of| of.done));
+        }
+        self.entries.insert(id, entry);
+        self.advance(id);
+    }
+
+    pub(super) fn scatter(
+        &mut self,
+        id: TaskId,
+        slot: Promise,
+        value: &Answer,
+        onto_each: bool,
         bridge: &Bridge,
-    ) -> Result<(), Error> {
-        let task = slot.task;
-        for (_, of) in &input.holes {
-            let entry = self.entries.get(of).ok_or(Error::Cancelled { task })?;
-            if entry.slot.has_failed() {
-                return entry.slot.result().unwrap_or(Err(Error::Cancelled { task })).map(drop);
-            }
-            if entry.place.is_none() {
-                let entry = &self.entries[of];
-                let kind =
-                    (Reverse(entry.options.priority), entry.slot.task, entry.options.retries);
-                self.flush(kind, bridge);
+    ) {
+        self.names.insert(slot.task);
+        let (chunk, item) = (self.next, Raw::new(value.bytes()));
+        if bridge.send(&Command::Scatter { chunk, onto_each, item }).is_ok() {
+            self.entries.insert(id, Entry::new(slot, Input::default(), Options::default()));
+            self.placed(vec![id], false);
+            if let Some(of) = self.chunks.get_mut(&chunk) {
+                (of.done, of.bytes) = (true, value.bytes().len() as f64);
             }
         }
-        let (mut pieces, mut holes, mut from) = (Vec::new(), Vec::new(), 0);
-        for (at, of) in &input.holes {
-            let entry = self.entries.get_mut(of).ok_or(Error::Cancelled { task })?;
-            let (chunk, item) = entry.place.ok_or(Error::Cancelled { task })?;
-            entry.dependants.push(id);
-            holes.push((chunk, item, entry.slot.task));
-            pieces.push(Raw::new(&input.bytes[from..*at]));
-            from = *at;
-        }
-        pieces.push(Raw::new(&input.bytes[from..]));
-        let Options { priority, retries, .. } = options;
-        let command = Command::Call { chunk: self.next, task, priority, retries, pieces, holes };
-        bridge.send(&command).map_err(Error::from_process)
     }
 
     /// The next chunk has gone, and is of these.
-    fn placed(&mut self, chunk: u64, items: Vec<TaskId>, paced: bool) {
-        let task = self.entries[&items[0]].slot.task;
+    fn placed(&mut self, items: Vec<TaskId>, paced: bool) {
+        let chunk = self.next;
+        self.next += 1;
+        let first = &self.entries[&items[0]];
+        let (task, resources) = (first.slot.task, first.options.resources.clone());
         for (number, id) in (0..).zip(&items) {
+            let Some(entry) = self.entries.get_mut(id) else { continue };
+            entry.place = Some((chunk, number));
+            let dependants = std::mem::take(&mut entry.dependants);
+            for of in &dependants {
+                if let Some(entry) = self.entries.get_mut(of)
+                    && entry.missing > 0
+                {
+                    entry.missing -= 1;
+                    self.advance(*of);
+                }
+            }
             if let Some(entry) = self.entries.get_mut(id) {
-                entry.place = Some((chunk, number));
+                entry.dependants = dependants;
             }
         }
         let live = items.len();
-        let pilot = paced && !self.pace(task).is_known();
-        let of = Chunk { task, items, live, wanted: false, pilot, paced, done: false };
+        let pace = self.pace(task, &resources);
+        let (pilot, bytes) = (paced && !pace.is_known(), pace.bytes(live));
+        let (wanted, done) = (false, false);
+        let of = Chunk { task, resources, items, live, wanted, pilot, paced, done, bytes };
         self.chunks.insert(chunk, of);
-        self.next += 1;
     }
 
-    fn pace(&mut self, task: &'static str) -> &mut Pace {
-        self.paces.entry(task).or_default()
-    }
-
-    /// Sends chunks as long as there may be more of them.
-    fn pump(&mut self, bridge: &Bridge) {
-        let kinds: Vec<Kind> = self.waiting.keys().copied().collect();
-        for kind in kinds {
-            let threads = self.threads;
-            while let Some(left) = self.waiting.get(&kind).map(VecDeque::len) {
-                if !self.pace(kind.1).has_room(threads) {
-                    break;
-                }
-                let most = self.pace(kind.1).chunk(left, threads);
-                self.send(kind, most, bridge);
-            }
-        }
-    }
-
-    /// Sends all of a kind, however much is there already.
-    fn flush(&mut self, kind: Kind, bridge: &Bridge) {
-        let threads = self.threads;
-        let left = |state: &Self| state.waiting.get(&kind).map(VecDeque::len);
-        let Some(all) = left(self) else { return };
-        let most = self.pace(kind.1).share(all, threads);
-        while left(self).is_some() {
-            self.send(kind, most, bridge);
-        }
-    }
-
-    /// Sends the first of a kind, at most so many; the last takes its queue along.
-    fn send(&mut self, kind: Kind, most: usize, bridge: &Bridge) {
-        let (Reverse(priority), task, retries) = kind;
-        let Some(queue) = self.waiting.get_mut(&kind) else { return };
-        let mut items = Vec::with_capacity(most);
-        let (mut request, mut wanted) = (vec![0; 4], false);
-        while items.len() < most
-            && let Some(id) = queue.pop_front()
-        {
-            // Others were cancelled or let go meanwhile.
-            let Some(entry) = self.entries.get(&id).filter(|entry| entry.slot.is_pending()) else {
-                continue;
-            };
-            if entry.alone && !items.is_empty() {
-                queue.push_front(id);
-                break;
-            }
-            Item { retries, task, input: &entry.input }.append(&mut request);
-            wanted |= entry.wanted;
-            items.push(id);
-            if entry.alone {
-                break;
-            }
-        }
-        if queue.is_empty() {
-            self.waiting.remove(&kind);
-        }
-        if items.is_empty() {
-            return;
-        }
-        request[..4].copy_from_slice(&(items.len() as u32).to_le_bytes());
-        let (chunk, request) = (self.next, Raw::new(&request));
-        self.placed(chunk, items, true);
-        self.pace(task).in_flight += 1;
-        let sent = bridge.send(&Command::Chunk { chunk, task, priority, request });
-        if let Err(e) = sent {
-            return self.fail(chunk, bridge, |_| Error::from_process(e.clone()));
-        }
-        if wanted || self.chunks[&chunk].pilot {
-            self.ask(chunk, bridge);
-        }
-    }
-
-    pub(super) fn scatter(&mut self, id: TaskId, slot: Promise, value: &Answer, bridge: &Bridge) {
-        let (chunk, item) = (self.next, Raw::new(value.bytes()));
-        if bridge.send(&Command::Scatter { chunk, item }).is_ok() {
-            self.insert(id, slot, Bytes::default(), Options::default());
-            self.placed(chunk, vec![id], false);
-            if let Some(of) = self.chunks.get_mut(&chunk) {
-                of.done = true;
-            }
-        }
+    fn pace(&mut self, task: &'static str, resources: &Resources) -> &mut Pace {
+        self.paces.entry((task, resources.clone())).or_default()
     }
 
     pub(super) fn want(&mut self, id: TaskId, bridge: &Bridge) {
@@ -266,9 +235,9 @@ impl State {
         if !entry.slot.is_pending() {
             return;
         }
-        match entry.place {
-            Some((chunk, _)) => self.ask(chunk, bridge),
-            None => entry.wanted = true,
+        entry.wanted = true;
+        if let Some((chunk, _)) = entry.place {
+            self.ask(chunk, bridge);
         }
     }
 
@@ -281,83 +250,42 @@ impl State {
         }
     }
 
-    pub(super) fn release(&mut self, id: TaskId, bridge: &Bridge) {
-        let Some(entry) = self.entries.get_mut(&id) else { return };
-        if let Some((chunk, _)) = entry.place
-            && !self.chunks.get(&chunk).is_none_or(|of| of.done)
-            && !entry.dependants.is_empty()
-        {
-            // Others take its value: it is to be done.
-            entry.let_go = true;
-            return;
-        }
-        self.forget(id, bridge);
-        self.pump(bridge);
-    }
-
-    pub(super) fn detach(&mut self, id: TaskId, bridge: &Bridge) {
-        let Some(entry) = self.entries.get_mut(&id) else { return };
-        let chunk = entry.place.and_then(|(chunk, _)| self.chunks.get(&chunk));
-        if !entry.slot.is_pending() || chunk.is_some_and(|of| of.done) {
-            return self.forget(id, bridge);
-        }
-        entry.let_go = true;
-    }
-
-    /// Nobody needs it, nor its chunk if it was the last of it.
-    fn forget(&mut self, id: TaskId, bridge: &Bridge) {
-        if let Some(entry) = self.entries.remove(&id)
-            && let Some((chunk, _)) = entry.place
-        {
-            self.leave(chunk, bridge);
-        }
-    }
-
-    /// One of the chunk's items is needed no more.
-    fn leave(&mut self, chunk: u64, bridge: &Bridge) {
-        let Some(of) = self.chunks.get_mut(&chunk) else { return };
-        of.live -= 1;
-        if of.live == 0
-            && let Some(of) = self.chunks.remove(&chunk)
-        {
-            self.landed(&of);
-            let _ = bridge.send(&Command::Release(vec![chunk]));
-        }
-    }
-
-    /// A chunk is at its end; it counts as in flight until it shows what it was
-    /// sent for.
-    fn landed(&mut self, of: &Chunk) {
-        if of.paced && (of.pilot || !of.done) {
-            let pace = self.pace(of.task);
-            pace.in_flight = pace.in_flight.saturating_sub(1);
-        }
-    }
-
-    pub(super) fn cancel(&mut self, tasks: Vec<TaskId>, bridge: &Bridge) {
-        let mut left = tasks;
-        while let Some(id) = left.pop() {
-            let Some(entry) = self.entries.get_mut(&id) else { continue };
-            let chunk = entry.place.map(|(chunk, _)| chunk);
-            let is_over = chunk.and_then(|c| self.chunks.get(&c)).is_some_and(|of| of.done);
-            if is_over || !entry.slot.is_pending() {
-                continue;
-            }
-            let task = entry.slot.task;
-            entry.slot.settle(Err(Error::Cancelled { task }));
-            left.append(&mut entry.dependants);
-            entry.place = None;
-            if let Some(chunk) = chunk {
-                self.leave(chunk, bridge);
-            }
-        }
-        self.pump(bridge);
-    }
-
     /// How many wait and run; who works is known to the cluster.
     pub(super) fn info(&self) -> Info {
-        let waiting = self.waiting.values().map(VecDeque::len).sum();
+        let waits = |entry: &&Entry| entry.place.is_none() && entry.over.is_none();
+        let waiting = self.entries.values().filter(waits).count();
         let with_dask = self.chunks.values().filter(|of| !of.done).map(|of| of.items.len()).sum();
         Info { workers: Vec::new(), waiting, running: with_dask, done: self.done }
+    }
+}
+
+impl Entry {
+    fn new(slot: Promise, input: Input, options: Options) -> Self {
+        Self {
+            slot,
+            input,
+            place: None,
+            dependants: Vec::new(),
+            needed: 0,
+            missing: 0,
+            undone: 0,
+            queued: false,
+            wanted: false,
+            alone: options.deadline.is_some(),
+            options,
+            held: true,
+            detached: false,
+            over: None,
+        }
+    }
+
+    fn kind(&self) -> Kind {
+        let Options { priority, resources, .. } = &self.options;
+        (Reverse(*priority), self.slot.task, resources.clone())
+    }
+
+    /// It is to be sent, as soon as it can be.
+    fn is_due(&self) -> bool {
+        self.place.is_none() && self.over.is_none() && self.slot.is_pending()
     }
 }

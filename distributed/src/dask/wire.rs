@@ -25,29 +25,27 @@ pub(super) enum Command<'a> {
         /// How long anything may take, in milliseconds.
         patience: u64,
     },
-    /// Calls that take no other's value.
+    /// Calls of a task, which may take values of other chunks.
     Chunk {
         chunk: u64,
         task: &'a str,
         priority: i32,
+        resources: Vec<(&'a str, f64)>,
+        /// Those chunks.
+        of: Vec<u64>,
         request: &'a Bytes,
-    },
-    /// One call, between whose pieces belong items of others' chunks.
-    Call {
-        chunk: u64,
-        task: &'a str,
-        priority: i32,
-        retries: u32,
-        pieces: Vec<&'a Bytes>,
-        holes: Vec<(u64, u32, &'a str)>,
     },
     Scatter {
         chunk: u64,
+        /// Whether each worker is to have a copy.
+        onto_each: bool,
         item: &'a Bytes,
     },
     Want(Vec<u64>),
     Release(Vec<u64>),
     Info(u64),
+    /// A question, and how many workers are to stay.
+    Scale(u64, u32),
 }
 
 /// Workers: address, name and threads of each.
@@ -64,13 +62,13 @@ pub(super) enum Event {
     Value {
         chunk: u64,
         worker: String,
-        /// The task that failed in its place, if another did.
-        origin: String,
         reply: ByteBuf,
     },
-    /// This task was given up after so many workers, the last of which is named.
+    /// A chunk was given up after so many workers, the last of which is named: this
+    /// one, or one at fault whose value it takes; the task is that one's.
     Killed {
         chunk: u64,
+        fault: u64,
         task: String,
         attempts: u32,
         worker: String,
@@ -81,6 +79,8 @@ pub(super) enum Event {
     /// A sign of life, and how many threads there are.
     Alive(u32),
     Lost(String),
+    /// So many workers there were when it was asked for fewer.
+    Scaled(u64, u32),
 }
 
 /// A message with its length.
@@ -121,7 +121,7 @@ mod tests {
         let frame = frame(&Command::Want(vec![7, 8])).expect("it encodes");
         let numbers = [7_u64.to_le_bytes(), 8_u64.to_le_bytes()].concat();
         assert_eq!(frame[..8], 21_u64.to_le_bytes());
-        assert_eq!(frame[8..], [&[4, 2, 0, 0, 0][..], &numbers].concat());
+        assert_eq!(frame[8..], [&[3, 2, 0, 0, 0][..], &numbers].concat());
     }
 
     #[test]

@@ -42,6 +42,14 @@ pub(crate) const PANIC_ON_ODD: Task<u64, u64> = Task::new("panic_on_odd", |x| {
 /// Ends its own process, as a crash would.
 pub(crate) const ABORT: Task<u64, u64> = Task::new("abort", |_| std::process::abort());
 
+/// The same for one number.
+pub(crate) const ABORT_AT_SEVEN: Task<u64, u64> = Task::new("abort_at_seven", |x| {
+    if x == 7 {
+        std::process::abort();
+    }
+    x
+});
+
 pub(crate) const ADD: Task<(u64, u64), u64> = Task::new("add", |(x, y)| x + y);
 
 pub(crate) const SUM: Task<Vec<u64>, u64> = Task::new("sum", |xs| xs.into_iter().sum());
@@ -105,6 +113,7 @@ pub(crate) fn registry() -> Registry {
         .with(&CHECKED_ROOT)
         .with(&PANIC_ON_ODD)
         .with(&ABORT)
+        .with(&ABORT_AT_SEVEN)
         .with(&REFUSES)
 }
 

@@ -147,9 +147,14 @@ impl Cluster {
         Setup { workers, ..Setup::default() }.start()
     }
 
-    /// Starts another worker.
+    /// Starts another worker, of one thread.
     pub(crate) fn add_worker(&mut self) {
-        let arguments = ["worker", "--nworkers", "1", "--nthreads", "1"];
+        self.add_worker_with(&["--nthreads", "1"]);
+    }
+
+    /// Starts another worker with these arguments.
+    pub(crate) fn add_worker_with(&mut self, arguments: &[&str]) {
+        let arguments = [&["worker", "--nworkers", "1"], arguments].concat();
         self.workers.push(self.setup.run(self.files.path(), "", &arguments));
     }
 

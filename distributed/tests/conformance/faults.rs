@@ -53,12 +53,12 @@ fn runs(pid: u32) -> bool {
 }
 
 /// Calls that each write a line into the log and take a while.
-fn logged(client: &Client, log: &Path, count: u64) -> Vec<Future<u64>> {
+pub(crate) fn logged(client: &Client, log: &Path, count: u64) -> Vec<Future<u64>> {
     client.map(&LOG_SLOWLY, (0..count).map(|n| (text(log), n)))
 }
 
 /// Every result is right and comes once; the log says that each call ran.
-fn all_come_once(futures: Vec<Future<u64>>, log: &Path) {
+pub(crate) fn all_come_once(futures: Vec<Future<u64>>, log: &Path) {
     let ids: Vec<_> = futures.iter().map(Future::id).collect();
     let mut heard = HashSet::new();
     for future in as_completed(futures) {
@@ -72,7 +72,7 @@ fn all_come_once(futures: Vec<Future<u64>>, log: &Path) {
     assert_eq!(ran, heard);
 }
 
-fn wait_for_lines(log: &Path, count: usize) {
+pub(crate) fn wait_for_lines(log: &Path, count: usize) {
     eventually("some have run", || {
         std::fs::read_to_string(log).is_ok_and(|lines| lines.lines().count() >= count)
     });

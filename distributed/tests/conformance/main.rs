@@ -9,6 +9,7 @@
 mod common;
 mod dask;
 mod faults;
+mod features;
 mod network;
 mod proc_net;
 mod refusals;
@@ -22,7 +23,7 @@ use libtest_mimic::{Arguments, Failed, Trial};
 
 fn main() -> ExitCode {
     processes::worker_entry(common::registry());
-    if let Some(code) = faults::inside() {
+    if let Some(code) = faults::inside().or_else(network::inside) {
         return code;
     }
     let mut arguments = Arguments::from_args();
@@ -34,12 +35,23 @@ fn main() -> ExitCode {
     // has more to do, may take most of the time.
     let with_openssl = network::has_openssl().and(python.clone());
     let of_faults = faults::TESTS.iter().chain(refusals::TESTS).map(|test| (test, &python));
-    let over_tls = network::TESTS.iter().map(|test| (test, &with_openssl));
+    let over_tls = network::OVER_TLS.iter().map(|test| (test, &with_openssl));
     for ((name, test), needed) in of_faults.chain(over_tls) {
         trials.push(of_dask(name, needed, move || {
             common::within_time(3 * common::DEADLINE, test);
             Ok(())
         }));
+    }
+    // Where namespaces are not permitted, CI can do nothing about it.
+    let with_hosts = network::has_hosts();
+    for (name, test) in network::ON_HOSTS {
+        let is_possible = with_hosts.is_ok();
+        let run = move || {
+            common::within_time(3 * common::DEADLINE, test);
+            Ok(())
+        };
+        let trial = of_dask(name, &python, run);
+        trials.push(if is_possible { trial } else { trial.with_ignored_flag(true) });
     }
     for (name, test) in suite::TESTS {
         for (kind, processes) in [("threads", false), ("processes", true)] {
@@ -60,7 +72,7 @@ fn main() -> ExitCode {
         };
         trials.push(of_dask(name, &python, move || in_turn(run)));
     }
-    for (name, test) in [refusals::SHARED, network::SHARED].concat() {
+    for (name, test) in [refusals::SHARED, network::SHARED, features::TESTS].concat() {
         let run = move || {
             common::within(test);
             Ok(())
@@ -77,6 +89,9 @@ fn main() -> ExitCode {
             (Err(why), _) => println!("the tests of Dask are ignored: {why}"),
             (_, Err(why)) => println!("its test over TLS is ignored: {why}"),
             _ => {}
+        }
+        if let Err(why) = with_hosts {
+            println!("its test with a host that is cut off is ignored: {why}");
         }
     }
     if python.is_ok() && !arguments.list {

@@ -5,8 +5,8 @@ use std::time::Duration;
 use distributed::{Client, Error, Future, With, as_completed, delayed};
 
 use crate::common::{
-    ABORT, ADD, CHECKED_ROOT, INCREMENT, LOG, PANIC_ON_ODD, REFUSES, Refuses, SLEEP, SUM,
-    SUM_BYTES, TOUCH, WAIT_FOR, directory, eventually, text,
+    ABORT, ABORT_AT_SEVEN, ADD, CHECKED_ROOT, INCREMENT, LOG, PANIC_ON_ODD, REFUSES, Refuses,
+    SLEEP, SUM, SUM_BYTES, TOUCH, WAIT_FOR, directory, eventually, text,
 };
 
 type Test = fn(&Client);
@@ -28,11 +28,20 @@ pub(crate) const TESTS: &[(&str, Test)] = &[
     ("an_input_that_cannot_be_encoded_is_refused", an_input_is_refused),
     ("a_task_that_kills_its_workers_is_given_up_and_no_other", a_task_that_kills),
     ("large_values_come_back_whole", large_values_come_back_whole),
+    ("maps_of_maps_are_in_order", maps_of_maps_are_in_order),
+    ("a_failure_in_a_map_fails_what_takes_it", a_failure_in_a_map_fails_what_takes_it),
+    ("a_graph_of_a_thousand_nodes_is_exact", a_graph_of_a_thousand_nodes_is_exact),
+    ("a_map_of_cancelled_futures_does_not_run", a_map_of_cancelled_futures_does_not_run),
+    ("a_death_in_a_map_of_futures_fails_what_takes_it", a_death_in_a_map_of_futures),
+    ("a_task_over_its_deadline_is_a_timeout", a_task_over_its_deadline_is_a_timeout),
+    ("broadcast_data_is_an_argument_of_many", broadcast_data_is_an_argument_of_many),
 ];
 
 /// A task's end takes the program along.
-pub(crate) const NOT_ON_THREADS: &[&str] =
-    &["a_task_that_kills_its_workers_is_given_up_and_no_other"];
+pub(crate) const NOT_ON_THREADS: &[&str] = &[
+    "a_task_that_kills_its_workers_is_given_up_and_no_other",
+    "a_death_in_a_map_of_futures_fails_what_takes_it",
+];
 
 fn a_map_has_its_results_in_order(client: &Client) {
     let expected: Vec<u64> = (1..=2_000).collect();
@@ -200,4 +209,109 @@ fn large_values_come_back_whole(client: &Client) {
     let bytes: Vec<u8> = (0..4_u32 << 20).map(|n| (n % 251) as u8).collect();
     let sum = bytes.iter().map(|byte| u64::from(*byte)).sum::<u64>();
     assert_eq!(client.submit(&SUM_BYTES, bytes).result().expect("a sum"), sum);
+}
+
+fn maps_of_maps_are_in_order(client: &Client) {
+    // Slow enough that the later maps are there before the first is done.
+    let slow = client.map(&SLEEP, (0..40).map(|n| n % 4));
+    let first = client.map(&INCREMENT, 0..2_000);
+    let second = client.map(&INCREMENT, &first);
+    let pairs = second.iter().zip(first.iter().rev()).map(|(a, b)| With((a, b)));
+    let third = client.map(&ADD, pairs);
+    let fourth = client.map(&ADD, slow.iter().zip(&third).map(|(a, b)| With((a, b))));
+    drop((slow, first, second));
+    let sums = client.gather(third).expect("sums");
+    assert!(sums.into_iter().eq((0..2_000).map(|n| n + 2 + 2_000 - n)));
+    let sums = client.gather(fourth).expect("sums");
+    assert!(sums.into_iter().eq((0..40).map(|n| n % 4 + 2_002)));
+}
+
+fn a_failure_in_a_map_fails_what_takes_it(client: &Client) {
+    let mixed = client.map(&PANIC_ON_ODD, 0..100);
+    let next = client.map(&INCREMENT, &mixed);
+    let pairs = next.iter().zip(&mixed).map(|(a, b)| With((a, b)));
+    let last = client.map(&ADD, pairs);
+    drop((mixed, next));
+    for (n, future) in (0..).zip(last) {
+        match future.result() {
+            Ok(sum) => assert_eq!((n % 2, sum), (0, 2 * n + 1)),
+            Err(Error::Panicked { task: "panic_on_odd", message, .. }) => {
+                assert_eq!(message, format!("{n} is odd"));
+            }
+            other => panic!("{n}: {other:?}"),
+        }
+    }
+}
+
+fn a_graph_of_a_thousand_nodes_is_exact(client: &Client) {
+    let mut level: Vec<_> = (0..512).map(|n| delayed(&INCREMENT, n)).collect();
+    while level.len() > 1 {
+        let pairs = level.chunks(2).map(|pair| delayed(&ADD, With((&pair[0], &pair[1]))));
+        level = pairs.collect();
+    }
+    assert_eq!(level[0].compute(client).expect("a sum"), 512 * 513 / 2);
+    let chain = (0..100).fold(delayed(&INCREMENT, 0), |link, _| delayed(&INCREMENT, &link));
+    assert_eq!(chain.compute(client).expect("a value"), 101);
+}
+
+fn a_map_of_cancelled_futures_does_not_run(client: &Client) {
+    let directory = directory();
+    let (gate, ran) = (directory.path().join("gate"), directory.path().join("ran"));
+    let held = client.map(&WAIT_FOR, [text(&gate), text(&gate)]);
+    eventually("they run", || client.info().running == 2);
+    let mut first = client.map(&ADD, held.iter().cycle().zip(0..10).map(With));
+    let touch = |future| With((future, text(&ran)));
+    let second = client.map(&TOUCH, first[..9].iter().map(touch));
+    let kept = first.pop().expect("the last");
+    client.cancel(&first, false);
+    std::fs::write(&gate, "").expect("a file");
+    for future in first.iter().chain(&second) {
+        let result = future.result();
+        assert!(matches!(result, Err(Error::Cancelled { .. })), "{result:?}");
+    }
+    assert_eq!(kept.result().expect("nobody has cancelled that"), 9);
+    assert!(!ran.exists());
+}
+
+fn a_death_in_a_map_of_futures(client: &Client) {
+    let numbers = client.map(&INCREMENT, 0..20);
+    let deadly = client.map(&ABORT_AT_SEVEN, &numbers);
+    let next = client.map(&INCREMENT, &deadly);
+    for (n, future) in (1..).zip(next) {
+        match future.result() {
+            Ok(value) => assert_eq!(value, n + 1),
+            Err(Error::WorkerKilled { task: "abort_at_seven", .. }) => assert_eq!(n, 7),
+            other => panic!("{n}: {other:?}"),
+        }
+    }
+    let killed = deadly.iter().filter(|future| future.result().is_err()).count();
+    assert_eq!(killed, 1, "it is of no other call, whatever it shares");
+}
+
+fn a_task_over_its_deadline_is_a_timeout(client: &Client) {
+    let directory = directory();
+    let gate = text(&directory.path().join("gate"));
+    let limit = Duration::from_millis(200);
+    let late = client.with().deadline(limit).submit(&WAIT_FOR, gate.clone());
+    let next = client.map(&INCREMENT, [&late]);
+    let in_time = client.with().deadline(Duration::from_secs(50)).map(&SLEEP, 0..10);
+    let twice = client.map(&ADD, in_time.iter().map(|future| With((future, future))));
+    for result in [late.result(), next[0].result()] {
+        match result {
+            Err(Error::Timeout { task: "wait_for", limit: told }) => assert_eq!(told, limit),
+            other => panic!("{other:?}"),
+        }
+    }
+    let twice = client.gather(twice).expect("they are in time");
+    assert!(twice.into_iter().eq((0..10).map(|n| 2 * n)));
+    // Threads are let go on.
+    std::fs::write(gate, "").expect("a file");
+    assert_eq!(client.gather(client.map(&SLEEP, vec![1; 8])).expect("values"), vec![1; 8]);
+}
+
+fn broadcast_data_is_an_argument_of_many(client: &Client) {
+    let data = client.broadcast(&vec![1_u8; 1 << 20]);
+    let sums = client.map(&SUM_BYTES, [&data; 8]);
+    assert_eq!(client.gather(sums).expect("sums"), vec![1 << 20; 8]);
+    assert_eq!(data.result().expect("it can be read back").len(), 1 << 20);
 }

@@ -1,18 +1,15 @@
 //! What comes of the chunks.
 
-use std::cmp::Reverse;
 use std::sync::Arc;
 
-use processes::Answer;
-
 use crate::Error;
-use crate::backend::Bytes;
+use crate::scheduler::TaskId;
 use crate::slot::Settled;
 
-use super::super::abi;
+use super::super::abi::format::{Outcome, Reply};
 use super::super::bridge::Bridge;
 use super::super::wire::{Command, Event};
-use super::State;
+use super::{Entry, State};
 
 impl State {
     /// Takes an event in.
@@ -20,25 +17,27 @@ impl State {
         match event {
             Event::Alive(threads) => self.threads = threads as usize,
             Event::Done(chunk) => self.done(chunk, bridge),
-            Event::Value { chunk, worker, origin, reply } => {
-                self.value(chunk, (&worker, &origin, &reply), bridge);
-            }
-            Event::Killed { chunk, task, attempts, worker } => {
-                let task = self.named(&task);
-                if !self.again(chunk, bridge) {
-                    self.fail(chunk, bridge, |own| {
-                        let task = task.unwrap_or(own);
-                        let last = processes::Error::Lost { worker: worker.clone(), task };
-                        Error::WorkerKilled { task, attempts, last }
-                    });
+            Event::Value { chunk, worker, reply } => self.value(chunk, &worker, &reply, bridge),
+            Event::Killed { chunk, fault, task, attempts, worker } => {
+                let own = self.chunks.get(&chunk).map_or("", |of| of.task);
+                let task = self.named(&task).unwrap_or(own);
+                let last = processes::Error::Lost { worker, task };
+                self.killed(fault, &Error::WorkerKilled { task, attempts, last }, bridge);
+                if fault != chunk {
+                    self.orphaned(chunk, bridge);
                 }
             }
             Event::Cancelled(chunk) => self.fail(chunk, bridge, |task| Error::Cancelled { task }),
             Event::Broken(chunk, why) => {
-                self.fail(chunk, bridge, |task| Error::Dask { task, why: why.clone() });
+                self.fail(chunk, bridge, |task| Error::Dask { task, why });
             }
             Event::Info(question, workers) => {
                 if let Some(tell) = self.questions.remove(&question) {
+                    let _ = tell.send(workers);
+                }
+            }
+            Event::Scaled(question, workers) => {
+                if let Some(tell) = self.scaling.remove(&question) {
                     let _ = tell.send(workers);
                 }
             }
@@ -61,54 +60,114 @@ impl State {
         let items = of.items.clone();
         self.chunks.insert(chunk, of);
         for id in items {
-            let Some(entry) = self.entries.get_mut(&id) else { continue };
-            entry.input = Bytes::default();
-            if entry.let_go {
-                self.forget(id, bridge);
+            // Cancelled ones have no place there any more.
+            let Some(entry) = self.entries.get_mut(&id).filter(|entry| entry.is_in(chunk)) else {
+                continue;
+            };
+            let dependants = std::mem::take(&mut entry.dependants);
+            for of in &dependants {
+                if let Some(entry) = self.entries.get_mut(of) {
+                    entry.undone = entry.undone.saturating_sub(1);
+                    self.advance(*of);
+                }
             }
+            if let Some(entry) = self.entries.get_mut(&id) {
+                entry.dependants = dependants;
+            }
+            self.finish(id, bridge);
         }
     }
 
-    fn value(&mut self, chunk: u64, (worker, origin, reply): (&str, &str, &[u8]), bridge: &Bridge) {
-        let Some((nanoseconds, answers)) = abi::answers(reply) else {
-            return self
-                .fail(chunk, bridge, |task| Error::Dask { task, why: "that is no reply".into() });
+    fn value(&mut self, chunk: u64, worker: &str, reply: &[u8], bridge: &Bridge) {
+        let Some(Reply { nanoseconds, outcomes }) = Reply::read(reply) else {
+            let why = "that is no reply".into();
+            return self.fail(chunk, bridge, |task| Error::Dask { task, why });
         };
-        let origin = self.named(origin);
-        *self.by_worker.entry(worker.to_owned()).or_default() += answers.len() as u64;
+        *self.by_worker.entry(worker.to_owned()).or_default() += outcomes.len() as u64;
         let Some(of) = self.chunks.get_mut(&chunk) else { return };
-        let (task, pilot, paced) = (of.task, std::mem::take(&mut of.pilot), of.paced);
-        let items = of.items.clone();
-        let pace = self.pace(task);
-        if paced {
-            pace.learn(nanoseconds, answers.len());
-        }
+        of.bytes = reply.len() as f64;
+        let (task, pilot) = (of.task, std::mem::take(&mut of.pilot));
+        let (paced, items) = ((task, of.resources.clone()), of.items.clone());
+        let ran = outcomes.iter().filter(|outcome| outcome.origin().0.is_none()).count();
+        let pace = self.pace(paced.0, &paced.1);
         if pilot {
             pace.in_flight = pace.in_flight.saturating_sub(1);
         }
-        for (id, answer) in items.into_iter().zip(answers) {
+        if !pace.is_known() && ran > 0 {
+            pace.learn(nanoseconds, ran, reply.len());
+            self.known(&paced);
+        } else {
+            pace.learn(nanoseconds, ran, reply.len());
+        }
+        for (id, outcome) in items.into_iter().zip(outcomes) {
             if let Some(entry) = self.entries.get(&id) {
-                entry.slot.settle(settled(answer, origin.unwrap_or(task)));
+                entry.slot.settle(self.settled(outcome, task));
             }
         }
     }
 
-    /// Calls that shared a chunk which killed its workers go again, each alone: only
-    /// one of them need be to blame. Whether they do.
-    fn again(&mut self, chunk: u64, bridge: &Bridge) -> bool {
-        if self.chunks.get(&chunk).is_none_or(|of| of.items.len() < 2) {
-            return false;
+    /// What a slot is told of an outcome.
+    fn settled(&self, outcome: Outcome<'_>, task: &'static str) -> Settled {
+        let (origin, outcome) = outcome.origin();
+        let task = origin.and_then(|name| self.named(name)).unwrap_or(task);
+        if let Some(limit) = outcome.limit() {
+            return Err(Error::Timeout { task, limit });
         }
-        let Some(of) = self.chunks.remove(&chunk) else { return false };
+        let answer = outcome.answer();
+        match answer.failure(task) {
+            Some(failure) => Err(Error::from_process(failure)),
+            None => Ok(Arc::new(answer)),
+        }
+    }
+
+    /// Workers died of a chunk, again and again. If calls shared it they go again,
+    /// each alone: only one of them need be to blame.
+    fn killed(&mut self, chunk: u64, error: &Error, bridge: &Bridge) {
+        match self.chunks.get(&chunk) {
+            // Of one that was done nobody has the inputs any more.
+            Some(of) if of.items.len() > 1 && !of.done => {
+                for id in self.taken_back(chunk, bridge) {
+                    if let Some(entry) = self.entries.get_mut(&id) {
+                        entry.alone = true;
+                    }
+                    self.count_missing(id);
+                    self.advance(id);
+                }
+            }
+            _ => self.fail(chunk, bridge, |_| error.clone()),
+        }
+    }
+
+    /// What it was to be given died with the chunk that this was in. If that goes
+    /// again, so does this.
+    fn orphaned(&mut self, chunk: u64, bridge: &Bridge) {
+        for id in self.taken_back(chunk, bridge) {
+            let taken = self.entries.get(&id).map(|entry| entry.input.dependencies());
+            let over = |of: &TaskId| self.entries.get(of)?.over.clone();
+            match taken.unwrap_or_default().iter().find_map(over) {
+                Some(error) => self.give_up(vec![id], &error, bridge),
+                None => {
+                    self.count_missing(id);
+                    self.advance(id);
+                }
+            }
+        }
+    }
+
+    /// The calls of a chunk that are to be done all the same; it is no more.
+    fn taken_back(&mut self, chunk: u64, bridge: &Bridge) -> Vec<TaskId> {
+        let Some(of) = self.chunks.remove(&chunk) else { return Vec::new() };
         self.landed(&of);
         let _ = bridge.send(&Command::Release(vec![chunk]));
-        for id in of.items {
-            let Some(entry) = self.entries.get_mut(&id) else { continue };
-            let kind = (Reverse(entry.options.priority), of.task, entry.options.retries);
-            (entry.place, entry.alone, entry.wanted) = (None, true, of.wanted && !of.pilot);
-            self.waiting.entry(kind).or_default().push_back(id);
-        }
-        true
+        let mut items = of.items;
+        items.retain(|id| {
+            let entry = self.entries.get_mut(id).filter(|entry| entry.is_in(chunk));
+            entry.is_some_and(|entry| {
+                entry.place = None;
+                entry.is_due()
+            })
+        });
+        items
     }
 
     /// All that is in a chunk has failed.
@@ -116,19 +175,14 @@ impl State {
         &mut self,
         chunk: u64,
         bridge: &Bridge,
-        why: impl Fn(&'static str) -> Error,
+        why: impl FnOnce(&'static str) -> Error,
     ) {
         let Some(of) = self.chunks.remove(&chunk) else { return };
         self.landed(&of);
         let _ = bridge.send(&Command::Release(vec![chunk]));
-        for id in of.items {
-            let Some(entry) = self.entries.get_mut(&id) else { continue };
-            entry.slot.settle(Err(why(of.task)));
-            entry.place = None;
-            if entry.let_go {
-                self.entries.remove(&id);
-            }
-        }
+        let is_in = |id: &TaskId| self.entries.get(id).is_some_and(|entry| entry.is_in(chunk));
+        let items = of.items.iter().copied().filter(is_in).collect();
+        self.give_up(items, &why(of.task), bridge);
     }
 
     /// Nothing can come any more.
@@ -146,19 +200,19 @@ impl State {
         self.entries.clear();
         self.chunks.clear();
         self.waiting.clear();
+        self.unknown.clear();
         self.questions.clear();
+        self.scaling.clear();
     }
 
     /// A task's name as this program has it.
-    pub(super) fn named(&self, name: &str) -> Option<&'static str> {
-        self.paces.get_key_value(name).map(|(name, _)| *name)
+    fn named(&self, name: &str) -> Option<&'static str> {
+        self.names.get(name).copied()
     }
 }
 
-/// What a slot is told of an answer.
-fn settled(answer: Answer, task: &'static str) -> Settled {
-    match answer.failure(task) {
-        Some(failure) => Err(Error::from_process(failure)),
-        None => Ok(Arc::new(answer)),
+impl Entry {
+    fn is_in(&self, chunk: u64) -> bool {
+        self.place.is_some_and(|(its, _)| its == chunk)
     }
 }
