@@ -30,9 +30,7 @@ async def obey(message: bytes, entries: Entries, operator: Operator) -> None:
             number, task, priority = read.number("Q"), read.text(), read.number("i")
             resources = dict(read.many(lambda: (read.text(), read.real())))
             dependencies = read.many(lambda: read.number("Q"))
-            entries.submit(
-                number, task, priority, resources, dependencies, read.data()
-            )
+            entries.submit(number, task, priority, resources, dependencies, read.data())
         case Command.SCATTER:
             number, onto_each = read.number("Q"), bool(read.number("B"))
             await entries.scatter(number, onto_each, read.data())

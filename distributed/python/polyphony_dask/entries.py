@@ -46,9 +46,7 @@ class Entries:
         if any(of not in self.entries for of in dependencies):
             # It was scattered, and no worker would take it.
             why = "a value that it takes is not on the cluster"
-            self.session.send(
-                Event.BROKEN, wire.number("Q", number), wire.text(why)
-            )
+            self.session.send(Event.BROKEN, wire.number("Q", number), wire.text(why))
             return
         futures = [self.entries[of].future for of in dependencies]
         future = self.session.client.submit(

@@ -66,7 +66,9 @@ class Operator:
         """Looks whether the scheduler answers, and whether Dask is content."""
         while True:
             if self.session.client.status != "running":
-                self.session.lose(f"the connection to the scheduler is {self.session.client.status}")
+                self.session.lose(
+                    f"the connection to the scheduler is {self.session.client.status}"
+                )
             try:
                 said_of_itself = await asyncio.wait_for(self.identity(0), patience)
                 self.threads = said_of_itself["total_threads"]

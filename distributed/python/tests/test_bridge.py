@@ -181,9 +181,7 @@ class BridgeTest(unittest.TestCase):
             peer.call(number, "sum_bytes", (1, 0, "scatter"))
         peer.some(Command.WANT, 2, 3)
         for _ in range(2):
-            self.assertEqual(
-                item_of(peer.value()[1], 0), (False, u64(3 * len(data)))
-            )
+            self.assertEqual(item_of(peer.value()[1], 0), (False, u64(3 * len(data))))
 
     def test_a_task_that_kills_workers_is_given_up(self) -> None:
         peer = self.connected()

@@ -47,9 +47,7 @@ class ShimTest(unittest.TestCase):
             failed, failure = item_of(reply, 0)
             name = b"panic_on_odd"
             self.assertTrue(failed)
-            self.assertEqual(
-                failure, u64(len(name))[:4] + name + item_of(odd[1], 0)[1]
-            )
+            self.assertEqual(failure, u64(len(name))[:4] + name + item_of(odd[1], 0)[1])
 
     def test_scattered_data_is_a_value(self) -> None:
         value = ("", shim.one_item(u64(41)))
