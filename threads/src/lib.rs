@@ -41,6 +41,7 @@
 //! | [`do_nothing`] | print a line, then sleep: unlocked, or with a lock released before or held across the sleep, or in one write |
 //! | [`squares`] | the list of squares: in Rust, memory rather than arithmetic |
 //! | [`sin`] | the sine of each element, in place |
+//! | [`simd::sin`] | the same, several elements at a time: as fast as the machine allows |
 //! | [`counter`] | one total, many threads: what sharing costs, by five remedies |
 //!
 //! And what is needed to judge them: [`Transcript`] reads what threads printed,
@@ -49,11 +50,13 @@
 //! # Invariants
 //!
 //! - Results come in the order of the items, whichever thread is first.
-//! - Every model gives the baseline's result, bit for bit.
+//! - Every model gives the baseline's result, bit for bit: that of the same
+//!   operation, for `simd::sin` rounds a few sines to the other side than `sin`.
 //! - No thread outlives the call that started it.
 //! - A panic in one thread neither hangs nor stops the others; it reaches the
 //!   caller, as a value from [`scoped::try_map`] and as a panic from the rest.
-//! - No `unsafe`: two threads never hold the same element.
+//! - Two threads never hold the same element, and no `unsafe` is needed for
+//!   that: it stands in [`simd`] alone, for instructions and their loads.
 //!
 //! The last is the compiler's doing. The lecture's "needs locks to control
 //! shared resources" is, in Rust, a type error until something controls them:
@@ -79,6 +82,7 @@ mod operations;
 mod panicked;
 pub mod scoped;
 pub mod serial;
+pub mod simd;
 mod transcript;
 pub mod work_stealing;
 
