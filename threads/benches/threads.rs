@@ -1,6 +1,7 @@
 //! What threads cost and gain, for waiting, for memory, for arithmetic, and for
 //! a total that all of them add to.
 
+use std::cell::RefCell;
 use std::fs::File;
 use std::hint::black_box;
 use std::io::{self, Read, Seek};
@@ -9,10 +10,11 @@ use std::sync::Mutex;
 use std::thread::available_parallelism;
 use std::time::Duration;
 
-use report::suite::{Claim, Routine, Scale, Suite, Workload, fresh, repeat};
+use report::suite::{Claim, Routine, Scale, Suite, Workload, fresh, refused, repeat};
 use report::work::{busy, check_steps, steps};
 use threads::do_nothing::{lock_held, lock_released, unlocked, whole_line};
-use threads::{Transcript, counter, gil, scoped, serial, sin, squares, work_stealing};
+use threads::simd::{self, Isa};
+use threads::{Pinned, Transcript, counter, gil, scoped, serial, sin, squares, work_stealing};
 
 /// The lecture's `range(10)`: in every workload but `sin`, ten tasks.
 const RUNS: [u32; 10] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9];
@@ -25,7 +27,7 @@ fn suite(scale: Scale) -> Suite {
     Suite::new("threads")
         .workload(do_nothing(scale))
         .workload(squares_ten_times())
-        .workload(sin_in_place())
+        .workload(sin_in_place(scale))
         .workload(calibrated(scale))
         .workload(counting(scale))
 }
@@ -177,11 +179,13 @@ fn do_something(n: u32, m: u64) -> (u32, u64) {
     (n, list.last().copied().unwrap_or_default())
 }
 
-fn sin_in_place() -> Workload<Vec<f64>> {
+fn sin_in_place(scale: Scale) -> Workload<Vec<f64>> {
+    let elements =
+        scale.pick([10_000, 100_000, 1_000_000], [10_000, 100_000, 1_000_000, OUT_OF_EVERY_CACHE]);
     Workload::new("sin", "The sine of each element of an array, in place")
-        .parameter("elements", vec![10_000, 100_000, 1_000_000])
+        .parameter("elements", elements)
         .elements(|n| n)
-        .expect(|n| angles(n).into_iter().map(f64::sin).collect())
+        .check(check_sines())
         .check_python(check_sum_of_sines)
         .model("serial", |n| in_place(n, |x| serial::for_each_chunk(x, sin)))
         .model("scoped_2", |n| in_place(n, |x| scoped::for_each_chunk(x, 2, sin)))
@@ -190,6 +194,18 @@ fn sin_in_place() -> Workload<Vec<f64>> {
             work_stealing::start();
             in_place(n, |x| work_stealing::for_each_chunk(x, sin))
         })
+        .model("simd", |n| in_place(n, |x| serial::for_each_chunk(x, simd::sin)))
+        .model("simd_avx2", |n| {
+            if !Isa::Avx2.is_supported() {
+                refused("this machine has no AVX2");
+            }
+            in_place(n, |x| serial::for_each_chunk(x, |x| Isa::Avx2.sin(x)))
+        })
+        .model("simd_scoped_2", |n| in_place(n, |x| scoped::for_each_chunk(x, 2, simd::sin)))
+        .model("simd_pinned_2", |n| {
+            let pinned = Pinned::start(2).unwrap_or_else(|error| refused(error.to_string()));
+            in_place(n, move |x| pinned.for_each_chunk(x, simd::sin))
+        })
         .python("numpy_serial")
         .python("numpy_threads_2")
         .note(
@@ -197,9 +213,15 @@ fn sin_in_place() -> Workload<Vec<f64>> {
              sine of a sine is another workload, its arguments need no range reduction.",
         )
         .note(
-            "Threads are started inside the clock, rayon's before it. NumPy's form makes a \
-             temporary array, and its sine is another one: its sum is checked, not its bits.",
+            "Threads are started inside the clock, rayon's and the pinned ones before it. NumPy's \
+             form makes a temporary array, and its sine is another one: its sum is checked, not \
+             its bits.",
         )
+        .note(
+            "The `simd` models compute several elements at a time, `simd_avx2` four even where \
+             eight can be had. The others call `f64::sin` for each, as NumPy does.",
+        )
+        .note("Only `simd_pinned_2` is pinned; threads of the others run where the system likes.")
         .claim(
             Claim::new(47, "Two threads gain at least 1.5x over an array (Rust)")
                 .compares("scoped_2", "serial")
@@ -216,21 +238,59 @@ fn sin_in_place() -> Workload<Vec<f64>> {
                 .on_cores(2)
                 .predicted("0.6, for NumPy lets go of the interpreter lock in its loops"),
         )
+        .claim(
+            Claim::new(47, "Two threads gain at least 1.5x over an array (vector instructions)")
+                .compares("simd_pinned_2", "simd")
+                .at(1_000_000)
+                .at_most(0.667)
+                .on_cores(2)
+                .predicted("0.6: the work is ten times shorter, so waking two threads shows"),
+        )
 }
+
+/// 800 MB: more than the caches of any machine that this is likely to run on.
+const OUT_OF_EVERY_CACHE: u64 = 100_000_000;
 
 fn angles(n: u64) -> Vec<f64> {
     (0..n).map(|x| x as f64).collect()
 }
 
 fn in_place(n: u64, work: impl Fn(&mut [f64]) + 'static) -> Routine<Vec<f64>> {
-    let input = angles(n);
     fresh(
-        move || input.clone(),
+        move || angles(n),
         move |mut x| {
             work(&mut x);
             x
         },
     )
+}
+
+/// All sines must be those of `f64::sin`, or all those of the vector kernel: the
+/// two round some to different sides.
+fn check_sines() -> impl Fn(u64, &Vec<f64>) -> Result<(), String> {
+    // Those of the latest parameter: all of them together may be gigabytes.
+    let known = RefCell::new((0, Vec::new(), Vec::new()));
+    move |n, sines| {
+        let mut known = known.borrow_mut();
+        if known.0 != n {
+            let (mut scalar, mut vector) = (angles(n), angles(n));
+            sin(&mut scalar);
+            simd::sin(&mut vector);
+            *known = (n, scalar, vector);
+        }
+        let (_, scalar, vector) = &*known;
+        if sines == scalar || sines == vector {
+            return Ok(());
+        }
+        if sines.len() != scalar.len() {
+            return Err(format!("{} sines of {n} angles", sines.len()));
+        }
+        let wrong = |(at, sine): (usize, &f64)| *sine != scalar[at] && *sine != vector[at];
+        Err(match sines.iter().enumerate().find(|place| wrong(*place)) {
+            Some((at, sine)) => format!("sin {at} is {sine}, expected {}", scalar[at]),
+            None => "some of the library's sines and some of the vector kernel's".into(),
+        })
+    }
 }
 
 /// NumPy adds in another order and its sines differ in the last place, so the

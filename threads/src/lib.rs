@@ -32,6 +32,7 @@
 //! | [`serial`] | one thread, in order; the baseline | items in turn | the whole slice |
 //! | [`scoped`] | `std::thread::scope`, a thread started for each | an item a thread | a chunk a thread |
 //! | [`work_stealing`] | rayon: as many threads as cores, kept; idle ones steal | halves of halves | small pieces |
+//! | [`Pinned`] | threads that are kept, each on its own core | | a chunk a thread, the same one each time |
 //! | [`gil`] | threads that share one interpreter lock | an item a thread, in turn | |
 //!
 //! Operations of the lecture, which know nothing of models:
@@ -80,6 +81,7 @@ pub mod do_nothing;
 pub mod gil;
 mod operations;
 mod panicked;
+mod pinned;
 pub mod scoped;
 pub mod serial;
 pub mod simd;
@@ -88,4 +90,5 @@ pub mod work_stealing;
 
 pub use operations::{sin, squares};
 pub use panicked::Panicked;
+pub use pinned::{PinError, Pinned};
 pub use transcript::Transcript;
