@@ -2,12 +2,14 @@
 
 use std::arch::x86_64::*;
 
+use super::memory::memory_kernels;
 use super::sine::{COSINES, COSINES_LOW, SINES, SINES_LOW, sine_kernel};
 
 type V = __m256d;
 const LANES: usize = 4;
 
 sine_kernel!("avx2,fma");
+memory_kernels!(#[target_feature(enable = "avx2,fma")]);
 
 #[inline]
 #[target_feature(enable = "avx2,fma")]

@@ -2,12 +2,14 @@
 
 use std::arch::x86_64::*;
 
+use super::memory::memory_kernels;
 use super::sine::{COSINES, COSINES_LOW, SINES, SINES_LOW, sine_kernel};
 
 type V = __m512d;
 const LANES: usize = 8;
 
 sine_kernel!("avx512f");
+memory_kernels!(#[target_feature(enable = "avx512f")]);
 
 #[inline]
 #[target_feature(enable = "avx512f")]
