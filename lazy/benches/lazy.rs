@@ -4,7 +4,7 @@ use std::hint::black_box;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use lazy::{EagerFactorial, LazyFactorial, chain, race, take};
+use lazy::{EagerFactorial, LazyFactorial, chain, factorial, prime_swing, race, take};
 use num_bigint::BigUint;
 use report::suite::{Claim, Routine, Scale, Suite, Workload, fresh, observed, repeat, timed};
 
@@ -15,6 +15,7 @@ fn main() -> ExitCode {
 fn suite(scale: Scale) -> Suite {
     Suite::new("lazy")
         .workload(factorials())
+        .workload(algorithms(scale))
         .workload(comparisons())
         .workload(chains(scale))
         .workload(takes())
@@ -111,6 +112,33 @@ fn raced(n: u32) -> Routine<BigUint> {
         }
         Ok((taken, results))
     })
+}
+
+/// The work itself, whenever it is done: what a better algorithm is worth.
+fn algorithms(scale: Scale) -> Workload<BigUint> {
+    Workload::new("algorithms", "n! by the lecture's loop, and by better algorithms")
+        .parameter("factors", scale.pick([1_000, 10_000], [1_000, 10_000, 100_000]))
+        .expect(known_factorial)
+        .expect_python(|n| format!("{:x}", known_factorial(n)))
+        .model("loop", |n| repeat(move || factorial(black_box(small(n)))))
+        .model("prime_swing", |n| repeat(move || prime_swing(black_box(small(n)))))
+        .python("python_loop")
+        .python("python_math")
+        .python("python_gmpy2")
+        .note("python_math is `math.factorial`, written in C; python_gmpy2 is GMP, by `gmpy2.fac`.")
+        .note("At 100,000 Python's loop takes seconds, so that is for full runs.")
+}
+
+/// The known answer, by a product tree: quick, and neither of the two.
+fn known_factorial(n: u64) -> BigUint {
+    fn product(from: u64, to: u64) -> BigUint {
+        if to - from < 8 {
+            return (from..=to).product();
+        }
+        let middle = u64::midpoint(from, to);
+        product(from, middle) * product(middle + 1, to)
+    }
+    product(1, n)
 }
 
 /// `LazyFactorial(100) < LazyFactorial(300)`, which the lecture misspells.

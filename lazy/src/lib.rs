@@ -62,6 +62,7 @@ mod eager;
 mod factorial;
 mod lazy_factorial;
 mod lazy_value;
+mod prime_swing;
 mod race;
 
 pub mod chain;
@@ -71,4 +72,5 @@ pub use eager::EagerFactorial;
 pub use factorial::factorial;
 pub use lazy_factorial::LazyFactorial;
 pub use lazy_value::Lazy;
+pub use prime_swing::prime_swing;
 pub use race::race;

@@ -6,7 +6,8 @@ use std::collections::{BTreeSet, HashSet};
 use std::hash::{Hash, Hasher};
 use std::thread;
 
-use lazy::{EagerFactorial, LazyFactorial, factorial, race};
+use lazy::{EagerFactorial, LazyFactorial, factorial, prime_swing, race};
+use num_bigint::BigUint;
 use proptest::prelude::*;
 
 #[test]
@@ -23,6 +24,36 @@ fn the_lectures_largest_has_its_published_digits() {
     assert_eq!(digits.len(), 2568);
     assert_eq!(digits.bytes().map(|d| u32::from(d - b'0')).sum::<u32>(), 10_539);
     assert_eq!(digits.len() - digits.trim_end_matches('0').len(), 249);
+}
+
+#[test]
+fn prime_swing_is_the_loop_for_every_small_n() {
+    let mut product = BigUint::from(1_u32);
+    for n in 0..2_000 {
+        product *= n.max(1);
+        assert_eq!(prime_swing(n), product, "{n}!");
+    }
+}
+
+#[test]
+fn prime_swing_is_the_loop_where_halves_and_roots_change() {
+    // Squares of primes, powers of two and their neighbours.
+    for n in [4_095, 4_096, 4_097, 5_040, 5_041, 9_408, 9_409, 10_000] {
+        assert_eq!(prime_swing(n), factorial(n), "{n}!");
+    }
+}
+
+/// 100,000! is too long to be multiplied up here, but not its rest by a prime
+/// that does not divide it.
+#[test]
+fn prime_swing_leaves_the_rest_that_the_loop_leaves() {
+    for n in [65_535, 65_536, 99_999, 100_000] {
+        let value = prime_swing(n);
+        for prime in [1_000_000_007_u64, 998_244_353, 4_294_967_291] {
+            let rest = (1..=u64::from(n)).fold(1, |rest, factor| rest * factor % prime);
+            assert_eq!(&value % prime, rest.into(), "{n}! by {prime}");
+        }
+    }
 }
 
 #[test]

@@ -4,6 +4,7 @@ Python's lists are eager and its generators lazy; NumPy's arrays are eager, in
 compiled loops.
 """
 
+import math
 from collections.abc import Callable
 from functools import total_ordering
 from itertools import islice
@@ -62,6 +63,18 @@ def hexadecimal(number: int) -> str:
 def eager(n: int) -> Operation:
     """n! when it is asked for, every time."""
     return Operation(lambda: factorial(n), answer=hexadecimal)
+
+
+def by_math(n: int) -> Operation:
+    """n! by the standard library, which multiplies odd numbers as a tree, in C."""
+    return Operation(lambda: math.factorial(n), answer=hexadecimal)
+
+
+def by_gmpy2(n: int) -> Operation:
+    """n! by GMP."""
+    import gmpy2
+
+    return Operation(lambda: gmpy2.fac(n), answer=hexadecimal)
 
 
 def lazy_create(n: int) -> Operation:
@@ -202,6 +215,9 @@ OPERATIONS: Operations = {
     "factorial/python_lazy_create": lazy_create,
     "factorial/python_lazy_first": lazy_first,
     "factorial/python_lazy_cached": lazy_cached,
+    "algorithms/python_loop": eager,
+    "algorithms/python_math": by_math,
+    "algorithms/python_gmpy2": by_gmpy2,
     "compare/python_by_value": by_value,
     "compare/python_by_n": by_n,
     "chain/python_list": chain_list,

@@ -152,6 +152,44 @@ def squares_threads(m: int) -> Operation:
     return Operation(lambda: in_ten_threads(lambda _: last_square(m)), answer=ends)
 
 
+def how_many_and_sum(squares: Iterable[int]) -> str:
+    """How many squares there are and what they add up to, exactly."""
+    numbers = [int(square) for square in squares]
+    return f"{len(numbers)} squares, sum {sum(numbers)}"
+
+
+def squares_list(m: int) -> Operation:
+    """The lecture's list of `m` squares, once."""
+    return Operation(lambda: [_**2 for _ in range(m)], answer=how_many_and_sum)
+
+
+def squares_new_array(m: int) -> Operation:
+    """`m` squares in a new array."""
+    return Operation(lambda: np.arange(m) ** 2, answer=how_many_and_sum)
+
+
+def squares_reused_array(m: int) -> Operation:
+    """`m` squares over those of the time before."""
+    numbers = np.arange(m)
+    out = np.empty_like(numbers)
+    return Operation(
+        lambda: np.multiply(numbers, numbers, out=out), answer=how_many_and_sum
+    )
+
+
+def multiply_in_place(elements: int) -> Operation:
+    """Each element times -1, so that the array keeps its values but for the sign."""
+    arr = np.arange(elements, dtype=float)
+
+    def run() -> Array:
+        nonlocal arr
+        arr *= -1.0
+        return arr
+
+    # Whole numbers below 2^53 in any order: the sum is exact.
+    return Operation(run, answer=lambda arr: f"sum {int(np.abs(arr).sum())}")
+
+
 def do_something_in_numpy(arr: Array) -> None:
     """The lecture's sine: in place, by way of a temporary array."""
     arr[:] = np.sin(arr)
@@ -215,6 +253,10 @@ OPERATIONS: Operations = {
     "do_nothing/python_lock": do_nothing_lock,
     "squares/python_serial": squares_serial,
     "squares/python_threads": squares_threads,
+    "squares_once/python_list": squares_list,
+    "squares_once/numpy_new": squares_new_array,
+    "squares_once/numpy_reused": squares_reused_array,
+    "multiply/numpy_serial": multiply_in_place,
     "sin/numpy_serial": sin_serial,
     "sin/numpy_threads_2": sin_threads_2,
     "gil/python_serial": gil_serial,

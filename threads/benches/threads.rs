@@ -1,6 +1,7 @@
 //! What threads cost and gain, for waiting, for memory, for arithmetic, and for
 //! a total that all of them add to.
 
+use std::cell::RefCell;
 use std::fs::File;
 use std::hint::black_box;
 use std::io::{self, Read, Seek};
@@ -9,10 +10,13 @@ use std::sync::Mutex;
 use std::thread::available_parallelism;
 use std::time::Duration;
 
-use report::suite::{Claim, Routine, Scale, Suite, Workload, fresh, repeat};
+use report::suite::{Claim, Routine, Scale, Suite, Workload, fresh, observed, refused, repeat};
 use report::work::{busy, check_steps, steps};
 use threads::do_nothing::{lock_held, lock_released, unlocked, whole_line};
-use threads::{Transcript, counter, gil, scoped, serial, sin, squares, work_stealing};
+use threads::simd::{self, Isa};
+use threads::{
+    Pinned, Transcript, counter, gil, scoped, serial, sin, squares, with_huge_pages, work_stealing,
+};
 
 /// The lecture's `range(10)`: in every workload but `sin`, ten tasks.
 const RUNS: [u32; 10] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9];
@@ -25,7 +29,9 @@ fn suite(scale: Scale) -> Suite {
     Suite::new("threads")
         .workload(do_nothing(scale))
         .workload(squares_ten_times())
-        .workload(sin_in_place())
+        .workload(squares_once())
+        .workload(sin_in_place(scale))
+        .workload(multiply(scale))
         .workload(calibrated(scale))
         .workload(counting(scale))
 }
@@ -172,16 +178,57 @@ fn squares_ten_times() -> Workload<Vec<(u32, u64)>> {
 /// The work is the same function in every model, so its number and its last
 /// element tell whether a model ran it, for each item and in order.
 fn do_something(n: u32, m: u64) -> (u32, u64) {
-    let m = u32::try_from(black_box(m)).expect("m is a number of the lecture's size");
-    let list = black_box(squares(m));
+    let list = black_box(squares(black_box(small(m))));
     (n, list.last().copied().unwrap_or_default())
 }
 
-fn sin_in_place() -> Workload<Vec<f64>> {
+/// The suite counts in `u64`, squares in `u32`.
+fn small(m: u64) -> u32 {
+    u32::try_from(m).expect("m is a number of the lecture's size")
+}
+
+/// The same squares, where what they take can be seen: is it the arithmetic, or
+/// the memory that nobody has touched before?
+fn squares_once() -> Workload<Vec<u64>> {
+    Workload::new("squares_once", "The squares of 0 to m - 1, in new memory and in old")
+        .parameter("m", vec![10_000, 1_000_000])
+        .elements(|m| m)
+        .expect(|m| (0..m).map(|x| x * x).collect())
+        .expect_python(|m| format!("{m} squares, sum {}", (m - 1) * m * (2 * m - 1) / 6))
+        .model("list", |m| repeat(move || squares(black_box(small(m)))))
+        .model("list_huge_pages", |m| {
+            repeat(move || {
+                let m = black_box(small(m));
+                let mut list = with_huge_pages(m as usize);
+                list.extend((0..u64::from(m)).map(|x| x * x));
+                list
+            })
+        })
+        .model("reused", |m| {
+            observed(
+                vec![0; small(m) as usize],
+                |out: &mut Vec<u64>| simd::squares_into(out),
+                |out| std::mem::replace(out, vec![1; out.len()]),
+            )
+        })
+        .python("python_list")
+        .python("numpy_new")
+        .python("numpy_reused")
+        .note(
+            "`list` allocates, touches and fills, as the lecture does; `reused` writes over what is \
+             there. Lists are dropped outside the clock. Whether a new list is new memory, or \
+             some that was freed before, is the allocator's affair.",
+        )
+        .note("numpy_reused reads 0, 1, 2 and so on from an array, which `reused` counts itself.")
+}
+
+fn sin_in_place(scale: Scale) -> Workload<Vec<f64>> {
+    let elements =
+        scale.pick([10_000, 100_000, 1_000_000], [10_000, 100_000, 1_000_000, OUT_OF_EVERY_CACHE]);
     Workload::new("sin", "The sine of each element of an array, in place")
-        .parameter("elements", vec![10_000, 100_000, 1_000_000])
+        .parameter("elements", elements)
         .elements(|n| n)
-        .expect(|n| angles(n).into_iter().map(f64::sin).collect())
+        .check(check_sines())
         .check_python(check_sum_of_sines)
         .model("serial", |n| in_place(n, |x| serial::for_each_chunk(x, sin)))
         .model("scoped_2", |n| in_place(n, |x| scoped::for_each_chunk(x, 2, sin)))
@@ -190,6 +237,18 @@ fn sin_in_place() -> Workload<Vec<f64>> {
             work_stealing::start();
             in_place(n, |x| work_stealing::for_each_chunk(x, sin))
         })
+        .model("simd", |n| in_place(n, |x| serial::for_each_chunk(x, simd::sin)))
+        .model("simd_avx2", |n| {
+            if !Isa::Avx2.is_supported() {
+                refused("this machine has no AVX2");
+            }
+            in_place(n, |x| serial::for_each_chunk(x, |x| Isa::Avx2.sin(x)))
+        })
+        .model("simd_scoped_2", |n| in_place(n, |x| scoped::for_each_chunk(x, 2, simd::sin)))
+        .model("simd_pinned_2", |n| {
+            let pinned = Pinned::start(2).unwrap_or_else(|error| refused(error.to_string()));
+            in_place(n, move |x| pinned.for_each_chunk(x, simd::sin))
+        })
         .python("numpy_serial")
         .python("numpy_threads_2")
         .note(
@@ -197,9 +256,15 @@ fn sin_in_place() -> Workload<Vec<f64>> {
              sine of a sine is another workload, its arguments need no range reduction.",
         )
         .note(
-            "Threads are started inside the clock, rayon's before it. NumPy's form makes a \
-             temporary array, and its sine is another one: its sum is checked, not its bits.",
+            "Threads are started inside the clock, rayon's and the pinned ones before it. NumPy's \
+             form makes a temporary array, and its sine is another one: its sum is checked, not \
+             its bits.",
         )
+        .note(
+            "The `simd` models compute several elements at a time, `simd_avx2` four even where \
+             eight can be had. The others call `f64::sin` for each, as NumPy does.",
+        )
+        .note("Only `simd_pinned_2` is pinned; threads of the others run where the system likes.")
         .claim(
             Claim::new(47, "Two threads gain at least 1.5x over an array (Rust)")
                 .compares("scoped_2", "serial")
@@ -216,21 +281,59 @@ fn sin_in_place() -> Workload<Vec<f64>> {
                 .on_cores(2)
                 .predicted("0.6, for NumPy lets go of the interpreter lock in its loops"),
         )
+        .claim(
+            Claim::new(47, "Two threads gain at least 1.5x over an array (vector instructions)")
+                .compares("simd_pinned_2", "simd")
+                .at(1_000_000)
+                .at_most(0.667)
+                .on_cores(2)
+                .predicted("0.6: the work is ten times shorter, so waking two threads shows"),
+        )
 }
+
+/// 800 MB: more than the caches of any machine that this is likely to run on.
+const OUT_OF_EVERY_CACHE: u64 = 100_000_000;
 
 fn angles(n: u64) -> Vec<f64> {
     (0..n).map(|x| x as f64).collect()
 }
 
 fn in_place(n: u64, work: impl Fn(&mut [f64]) + 'static) -> Routine<Vec<f64>> {
-    let input = angles(n);
     fresh(
-        move || input.clone(),
+        move || angles(n),
         move |mut x| {
             work(&mut x);
             x
         },
     )
+}
+
+/// All sines must be those of `f64::sin`, or all those of the vector kernel: the
+/// two round some to different sides.
+fn check_sines() -> impl Fn(u64, &Vec<f64>) -> Result<(), String> {
+    // Those of the latest parameter: all of them together may be gigabytes.
+    let known = RefCell::new((0, Vec::new(), Vec::new()));
+    move |n, sines| {
+        let mut known = known.borrow_mut();
+        if known.0 != n {
+            let (mut scalar, mut vector) = (angles(n), angles(n));
+            sin(&mut scalar);
+            simd::sin(&mut vector);
+            *known = (n, scalar, vector);
+        }
+        let (_, scalar, vector) = &*known;
+        if sines == scalar || sines == vector {
+            return Ok(());
+        }
+        if sines.len() != scalar.len() {
+            return Err(format!("{} sines of {n} angles", sines.len()));
+        }
+        let wrong = |(at, sine): (usize, &f64)| *sine != scalar[at] && *sine != vector[at];
+        Err(match sines.iter().enumerate().find(|place| wrong(*place)) {
+            Some((at, sine)) => format!("sin {at} is {sine}, expected {}", scalar[at]),
+            None => "some of the library's sines and some of the vector kernel's".into(),
+        })
+    }
 }
 
 /// NumPy adds in another order and its sines differ in the last place, so the
@@ -242,6 +345,49 @@ fn check_sum_of_sines(n: u64, answer: &str) -> Result<(), String> {
         Some(sum) if (sum - expected).abs() <= 2e-6 => Ok(()),
         _ => Err(format!("got {answer:?}, expected sum {expected:.6}")),
     }
+}
+
+/// One multiplication for each element that is read and written: memory's limit.
+fn multiply(scale: Scale) -> Workload<usize> {
+    let elements = scale.pick([10_000, 1_000_000], [10_000, 1_000_000, OUT_OF_EVERY_CACHE]);
+    Workload::new("multiply", "Each element of an array times a number, in place")
+        .parameter("elements", elements)
+        .elements(|n| n)
+        .expect(|_| 0)
+        .expect_python(|n| format!("sum {}", (n - 1) * n / 2))
+        .model("serial", |n| negating(angles(n), |x| simd::scale(x, black_box(-1.0))))
+        .model("huge_pages", |n| {
+            let mut x = with_huge_pages(usize::try_from(n).expect("an array has so many"));
+            x.extend(angles(n));
+            negating(x, |x| simd::scale(x, black_box(-1.0)))
+        })
+        .model("pinned_2", |n| {
+            let pinned = Pinned::start(2).unwrap_or_else(|error| refused(error.to_string()));
+            negating(angles(n), move |x| {
+                pinned.for_each_chunk(x, |x| simd::scale(x, black_box(-1.0)));
+            })
+        })
+        .python("numpy_serial")
+        .note("The number is -1, so that the array stays as it is but for its signs.")
+        .note(
+            "NumPy asks for large pages by itself. The threads of `pinned_2` have the same half of \
+             the array each time, but for the first, when the caller writes it.",
+        )
+}
+
+/// `negate` on an array that stays; the result is how many elements are wrong.
+fn negating(x: Vec<f64>, mut negate: impl FnMut(&mut [f64]) + 'static) -> Routine<usize> {
+    observed(
+        (x, false),
+        move |(x, negative)| {
+            negate(x);
+            *negative = !*negative;
+        },
+        |(x, negative)| {
+            let right = |i: usize| if *negative { -(i as f64) } else { i as f64 };
+            x.iter().enumerate().filter(|(i, x)| x.to_bits() != right(*i).to_bits()).count()
+        },
+    )
 }
 
 fn calibrated(scale: Scale) -> Workload<Vec<u64>> {

@@ -32,6 +32,7 @@
 //! | [`serial`] | one thread, in order; the baseline | items in turn | the whole slice |
 //! | [`scoped`] | `std::thread::scope`, a thread started for each | an item a thread | a chunk a thread |
 //! | [`work_stealing`] | rayon: as many threads as cores, kept; idle ones steal | halves of halves | small pieces |
+//! | [`Pinned`] | threads that are kept, each on its own core | | a chunk a thread, the same one each time |
 //! | [`gil`] | threads that share one interpreter lock | an item a thread, in turn | |
 //!
 //! Operations of the lecture, which know nothing of models:
@@ -41,6 +42,10 @@
 //! | [`do_nothing`] | print a line, then sleep: unlocked, or with a lock released before or held across the sleep, or in one write |
 //! | [`squares`] | the list of squares: in Rust, memory rather than arithmetic |
 //! | [`sin`] | the sine of each element, in place |
+//! | [`simd::sin`] | the same, several elements at a time: as fast as the machine allows |
+//! | [`simd::squares_into`] | the squares without the list: over what is there |
+//! | [`simd::scale`] | every element times a number, in place: what memory allows |
+//! | [`with_huge_pages`] | an array whose first touch costs less |
 //! | [`counter`] | one total, many threads: what sharing costs, by five remedies |
 //!
 //! And what is needed to judge them: [`Transcript`] reads what threads printed,
@@ -49,11 +54,14 @@
 //! # Invariants
 //!
 //! - Results come in the order of the items, whichever thread is first.
-//! - Every model gives the baseline's result, bit for bit.
+//! - Every model gives the baseline's result, bit for bit: that of the same
+//!   operation, for `simd::sin` rounds a few sines to the other side than `sin`.
 //! - No thread outlives the call that started it.
 //! - A panic in one thread neither hangs nor stops the others; it reaches the
 //!   caller, as a value from [`scoped::try_map`] and as a panic from the rest.
-//! - No `unsafe`: two threads never hold the same element.
+//! - Two threads never hold the same element, and no `unsafe` is needed for
+//!   that: it stands in [`simd`], for instructions and their loads, and once for
+//!   advice to the system ([`with_huge_pages`]).
 //!
 //! The last is the compiler's doing. The lecture's "needs locks to control
 //! shared resources" is, in Rust, a type error until something controls them:
@@ -75,13 +83,18 @@
 pub mod counter;
 pub mod do_nothing;
 pub mod gil;
+mod huge_pages;
 mod operations;
 mod panicked;
+mod pinned;
 pub mod scoped;
 pub mod serial;
+pub mod simd;
 mod transcript;
 pub mod work_stealing;
 
+pub use huge_pages::with_huge_pages;
 pub use operations::{sin, squares};
 pub use panicked::Panicked;
+pub use pinned::{PinError, Pinned};
 pub use transcript::Transcript;

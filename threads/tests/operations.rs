@@ -1,6 +1,7 @@
 //! The operations, and the reader of what threads printed, against known answers.
 
-use threads::{Transcript, sin, squares};
+use threads::simd::Isa;
+use threads::{Transcript, sin, squares, with_huge_pages};
 
 #[test]
 fn squares_have_their_known_answers() {
@@ -10,6 +11,43 @@ fn squares_have_their_known_answers() {
     assert!(many.iter().zip(0_u64..).all(|(square, x)| *square == x * x));
     // Sum of squares below m: (m - 1) m (2m - 1) / 6.
     assert_eq!(many.iter().sum::<u64>(), 99_999 * 100_000 * 199_999 / 6);
+}
+
+#[test]
+fn every_kernel_writes_the_same_squares_over_what_is_there() {
+    for isa in Isa::ALL.into_iter().filter(|isa| isa.is_supported()) {
+        for length in (0..40).chain([100_000]) {
+            let mut out = vec![7; length as usize];
+            isa.squares_into(&mut out);
+            assert_eq!(out, squares(length), "{isa:?} on {length}");
+        }
+    }
+}
+
+#[test]
+fn every_kernel_multiplies_as_one_multiplication_does() {
+    for isa in Isa::ALL.into_iter().filter(|isa| isa.is_supported()) {
+        for length in 0..40_u32 {
+            let mut x: Vec<f64> = (0..length).map(|i| f64::from(i) / 3.0).collect();
+            let expected: Vec<f64> = x.iter().map(|x| x * 0.1).collect();
+            isa.scale(&mut x, 0.1);
+            assert_eq!(x, expected, "{isa:?} on {length}");
+        }
+    }
+}
+
+/// Whether there are large pages is up to the system; that the memory is as good
+/// as any other is not.
+#[test]
+fn memory_with_huge_pages_is_memory() {
+    for length in [0, 1, 511, 512, 100_000, 3_000_000_u64] {
+        let mut numbers = with_huge_pages(usize::try_from(length).expect("it fits"));
+        assert!(numbers.is_empty() && numbers.capacity() as u64 >= length);
+        numbers.extend(0..length);
+        numbers.extend([length, length + 1]); // beyond what was asked for
+        assert!(numbers.iter().copied().eq(0..length + 2), "{length}");
+    }
+    assert_eq!(with_huge_pages::<()>(5), []);
 }
 
 #[test]

@@ -1,0 +1,83 @@
+//! Each thread on its own core, with its own chunk.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use nix::sched::{CpuSet, sched_getaffinity};
+use nix::unistd::Pid;
+use threads::{PinError, Pinned};
+
+/// The cores on which the calling thread may run.
+fn allowed() -> Vec<usize> {
+    let set = sched_getaffinity(Pid::from_raw(0)).expect("a thread may ask");
+    (0..CpuSet::count()).filter(|core| set.is_set(*core) == Ok(true)).collect()
+}
+
+#[test]
+fn every_element_is_changed_exactly_once() {
+    for threads in 1..=allowed().len() {
+        let pinned = Pinned::start(threads).expect("there are as many cores");
+        for length in 0..40 {
+            let mut data = vec![0; length];
+            let add_one = |chunk: &mut [i32]| {
+                assert!(!chunk.is_empty(), "no thread works on nothing");
+                chunk.iter_mut().for_each(|x| *x += 1);
+            };
+            pinned.for_each_chunk(&mut data, add_one);
+            assert_eq!(data, vec![1; length], "{length} on {threads} threads");
+        }
+    }
+}
+
+#[test]
+fn each_chunk_has_its_own_core_each_time() {
+    let cores = allowed();
+    let pinned = Pinned::start(cores.len()).expect("there are as many cores");
+    for _ in 0..50 {
+        let mut data: Vec<usize> = (0..cores.len()).collect();
+        pinned.for_each_chunk(&mut data, |chunk| {
+            assert_eq!(allowed(), [cores[chunk[0]]], "chunk {}", chunk[0]);
+            chunk[0] = usize::MAX;
+        });
+        assert_eq!(data, vec![usize::MAX; cores.len()]);
+    }
+    assert_eq!(allowed(), cores, "the caller is as free as before");
+}
+
+#[test]
+fn a_panic_in_any_chunk_reaches_the_caller_and_the_other_chunks_are_done() {
+    let threads = allowed().len();
+    let pinned = Pinned::start(threads).expect("there are as many cores");
+    for bad in 0..threads {
+        let mut data: Vec<usize> = (0..threads).collect();
+        let panicked = catch_unwind(AssertUnwindSafe(|| {
+            pinned.for_each_chunk(&mut data, |chunk| {
+                assert_ne!(chunk[0], bad, "one is bad");
+                chunk[0] = usize::MAX;
+            });
+        }));
+        assert!(panicked.is_err(), "chunk {bad}");
+        let done = data.iter().filter(|x| **x == usize::MAX).count();
+        assert_eq!(done, threads - 1, "the other chunks are done");
+    }
+}
+
+#[test]
+fn more_threads_than_cores_are_refused() {
+    let cores = allowed().len();
+    match Pinned::start(cores + 1) {
+        Err(error @ PinError::TooFewCores { .. }) => assert_eq!(
+            error.to_string(),
+            format!(
+                "{} pinned threads need as many cores, and this process has {cores}",
+                cores + 1
+            )
+        ),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+#[should_panic(expected = "0 threads")]
+fn zero_threads_are_refused() {
+    let _ = Pinned::start(0);
+}
