@@ -82,7 +82,7 @@ class Library:
         """The reply to a request that takes items of these other replies. A task's
         failure is in it, and no exception."""
         count, buffer = len(values), Buffer()
-        array = (Value * count)(*(Value(value, len(value)) for value in values))
+        array = (Value * count)(*[Value(value, len(value)) for value in values])
         code = self._call(request, len(request), array, count, ctypes.byref(buffer))
         reply = self._taken(buffer)
         if code != 0:

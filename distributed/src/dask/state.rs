@@ -57,7 +57,7 @@ struct Entry {
     /// It waits for its turn; otherwise for what it takes.
     queued: bool,
     wanted: bool,
-    /// It shares no chunk: workers died of one that it was in, or it may be late.
+    /// It shares no chunk: whoever waits behind it would have to wait for its deadline.
     alone: bool,
     /// Somebody has its future.
     held: bool,
@@ -94,6 +94,12 @@ pub(super) struct State {
     waiting: BTreeMap<Kind, VecDeque<TaskId>>,
     /// What they take is with Dask: they go at once, so that no worker waits.
     ahead: BTreeMap<Kind, VecDeque<TaskId>>,
+    /// Workers died of a chunk that they were in, which one of them is to blame for.
+    /// Each group makes a chunk, one at a time: Dask holds a death against all that
+    /// its worker had in hand.
+    suspects: VecDeque<VecDeque<TaskId>>,
+    /// The chunk of those that is with Dask.
+    suspect: Option<u64>,
     /// They could, but it is not known how many would make a chunk.
     unknown: BTreeMap<Paced, Vec<TaskId>>,
     paces: BTreeMap<Paced, Pace>,
@@ -120,6 +126,8 @@ impl State {
             next: 0,
             waiting: BTreeMap::new(),
             ahead: BTreeMap::new(),
+            suspects: VecDeque::new(),
+            suspect: None,
             unknown: BTreeMap::new(),
             paces: BTreeMap::new(),
             names: HashSet::new(),

@@ -57,6 +57,9 @@ pub(crate) const SUM: Task<Vec<u64>, u64> = Task::new("sum", |xs| xs.into_iter()
 pub(crate) const SUM_BYTES: Task<Vec<u8>, u64> =
     Task::new("sum_bytes", |bytes| bytes.into_iter().map(u64::from).sum());
 
+/// How long a text is, which is soon found out.
+pub(crate) const LENGTH: Task<String, usize> = Task::new("length", |text| text.len());
+
 /// Writes a line into a file, and returns one more.
 pub(crate) const LOG: Task<(String, u64), u64> = Task::new("log", |(file, x)| {
     let mut log = OpenOptions::new().create(true).append(true).open(file).expect("a log");
@@ -105,6 +108,7 @@ pub(crate) fn registry() -> Registry {
         .with(&ADD)
         .with(&SUM)
         .with(&SUM_BYTES)
+        .with(&LENGTH)
         .with(&LOG)
         .with(&LOG_SLOWLY)
         .with(&TOUCH)

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use distributed::{Client, Error, Place, With};
 
 use crate::common::{
-    ADD, DEADLINE, INCREMENT, SLEEP, SUM_BYTES, WAIT_FOR, directory, eventually, text,
+    ADD, DEADLINE, INCREMENT, LENGTH, SLEEP, SUM_BYTES, WAIT_FOR, directory, eventually, text,
 };
 use crate::dask::{Cluster, shared};
 
@@ -51,23 +51,23 @@ fn ten_thousand_calls_of_futures() {
 fn data_of_64_mib_is_broadcast() {
     let mut cluster = Cluster::start(2);
     let client = cluster.connect();
-    let data = vec![1_u8; 64 << 20];
+    let data = "a".repeat(64 << 20);
     let started = Instant::now();
     let data = client.broadcast(&data);
     let copies = "[len(t.who_has or ()) for t in s.tasks.values() if t.nbytes >= 64 << 20]";
     eventually("each has it", || asked(&cluster, copies) == "[2]");
     println!("64 MiB were on both workers after at most {:.2?}", started.elapsed());
     let started = Instant::now();
-    let sums = client.map(&SUM_BYTES, [&data; 2]);
-    assert_eq!(client.gather(sums).expect("sums"), vec![64 << 20; 2]);
-    println!("2 sums of it took {:.2?}", started.elapsed());
+    let lengths = client.map(&LENGTH, [&data; 8]);
+    assert_eq!(client.gather(lengths).expect("values"), vec![64 << 20; 8]);
+    println!("8 calls with it took {:.2?}", started.elapsed());
     let info = client.info();
     assert!(info.workers.iter().all(|worker| worker.done > 0), "{info}");
     // One that comes later and has it from the others.
     cluster.add_worker();
     eventually("it is there", || client.info().workers.len() == 3);
-    let sums = client.map(&SUM_BYTES, [&data; 3]);
-    assert_eq!(client.gather(sums).expect("sums"), vec![64 << 20; 3]);
+    let lengths = client.map(&LENGTH, [&data; 6]);
+    assert_eq!(client.gather(lengths).expect("values"), vec![64 << 20; 6]);
 }
 
 fn resources_are_asked_for_and_kept_to() {

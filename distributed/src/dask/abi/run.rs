@@ -36,7 +36,7 @@ pub(super) fn answer(
     for _ in 0..items {
         let item = reader.item().ok_or_else(cut_short)?;
         match filled(&item, &known)? {
-            Filled::Input(input) => run(registry, &item, input, &mut outcomes)?,
+            Filled::Input(input) => run(registry, &item, &input, &mut outcomes)?,
             Filled::Failed(failure, task) => outcomes.hand_on(failure, task),
         }
     }
@@ -75,13 +75,13 @@ fn filled<'a>(item: &Item<'a>, known: &[(&'a str, Reply<'a>)]) -> Result<Filled<
 fn run(
     registry: &'static Registry,
     item: &Item<'_>,
-    input: Cow<'_, [u8]>,
+    input: &[u8],
     outcomes: &mut Outcomes,
 ) -> Result<(), String> {
     for left in (0..=item.retries).rev() {
         let answer = match item.limit {
-            None => registry.answer(item.task, &input),
-            Some(limit) => match limited(registry, item.task, &input, limit)? {
+            None => registry.answer(item.task, input),
+            Some(limit) => match limited(registry, item.task, input, limit)? {
                 Some(answer) => answer,
                 None => {
                     let limit = limit.as_nanos() as u64;

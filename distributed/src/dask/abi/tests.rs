@@ -107,7 +107,7 @@ fn a_batch_has_an_answer_for_each_item() {
     }
     match answers[2].failure("twice") {
         Some(processes::Error::UnknownTask { known, .. }) => {
-            assert_eq!(known, ["add", "flaky", "half", "sleep"])
+            assert_eq!(known, ["add", "flaky", "half", "sleep"]);
         }
         other => panic!("{other:?}"),
     }

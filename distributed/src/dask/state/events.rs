@@ -11,6 +11,10 @@ use super::super::bridge::Bridge;
 use super::super::wire::{Command, Event};
 use super::{Entry, State};
 
+/// Into how many groups those are parted of whom one is to blame: with each time that
+/// they are, workers die for one group.
+const GROUPS: usize = 32;
+
 impl State {
     /// Takes an event in.
     pub(in crate::dask) fn hear(&mut self, event: Event, bridge: &Bridge) {
@@ -120,19 +124,21 @@ impl State {
         }
     }
 
-    /// Workers died of a chunk, again and again. If calls shared it they go again,
-    /// each alone: only one of them need be to blame.
+    /// Workers died of a chunk, again and again. If calls shared it they go again, in
+    /// small groups or alone: only one of them need be to blame.
     fn killed(&mut self, chunk: u64, error: &Error, bridge: &Bridge) {
         match self.chunks.get(&chunk) {
             // Of one that was done nobody has the inputs any more.
             Some(of) if of.items.len() > 1 && !of.done => {
-                for id in self.taken_back(chunk, bridge) {
-                    if let Some(entry) = self.entries.get_mut(&id) {
-                        entry.alone = true;
+                let calls = self.taken_back(chunk, bridge);
+                for id in &calls {
+                    if let Some(entry) = self.entries.get_mut(id) {
+                        entry.queued = true;
                     }
-                    self.count_missing(id);
-                    self.advance(id);
                 }
+                let each = calls.len().div_ceil(GROUPS).max(1);
+                self.suspects
+                    .extend(calls.chunks(each).map(|group| group.iter().copied().collect()));
             }
             _ => self.fail(chunk, bridge, |_| error.clone()),
         }
@@ -200,6 +206,7 @@ impl State {
         self.entries.clear();
         self.chunks.clear();
         self.waiting.clear();
+        self.suspects.clear();
         self.unknown.clear();
         self.questions.clear();
         self.scaling.clear();

@@ -75,7 +75,7 @@ impl State {
         while let Some(id) = left.pop() {
             let Some(entry) = self.entries.get_mut(&id) else { continue };
             let input = std::mem::take(&mut entry.input);
-            self.let_go(&input, &mut left, bridge);
+            self.let_go(&input, &mut left);
             if !self.is_needed(id) {
                 self.remove(id, &mut left, bridge);
             }
@@ -100,7 +100,7 @@ impl State {
 
     /// Whoever takes values by this input does so no more; `unneeded` are those that
     /// were kept for that alone.
-    fn let_go(&mut self, input: &Input, unneeded: &mut Vec<TaskId>, _bridge: &Bridge) {
+    fn let_go(&mut self, input: &Input, unneeded: &mut Vec<TaskId>) {
         for of in input.dependencies() {
             let Some(entry) = self.entries.get_mut(&of) else { continue };
             entry.needed = entry.needed.saturating_sub(1);
@@ -116,7 +116,7 @@ impl State {
             if let Some((chunk, _)) = entry.place {
                 self.leave(chunk, bridge);
             }
-            self.let_go(&entry.input, unneeded, bridge);
+            self.let_go(&entry.input, unneeded);
         }
     }
 

@@ -54,6 +54,7 @@ impl State {
         loop {
             self.send_ahead(bridge);
             let before = self.next;
+            self.send_suspects(bridge);
             let kinds: Vec<Kind> = self.waiting.keys().cloned().collect();
             for kind in kinds {
                 self.send_waiting(&kind, bridge);
@@ -62,6 +63,24 @@ impl State {
             if before == self.next && self.ahead.is_empty() {
                 return;
             }
+        }
+    }
+
+    fn send_suspects(&mut self, bridge: &Bridge) {
+        while self.suspect.is_none_or(|of| self.chunks.get(&of).is_none_or(|of| of.done))
+            && let Some(mut group) = self.suspects.pop_front()
+        {
+            let Some(kind) = group.front().and_then(|id| self.entries.get(id)) else {
+                group.pop_front();
+                self.suspects.extend((!group.is_empty()).then_some(group));
+                continue;
+            };
+            let (kind, most, before) = (kind.kind(), group.len(), self.next);
+            self.send(&kind, &mut group, most, true, bridge);
+            if !group.is_empty() {
+                self.suspects.push_front(group);
+            }
+            self.suspect = (before < self.next).then_some(before);
         }
     }
 
