@@ -69,7 +69,7 @@ async def connect(read: Reader) -> tuple[Client, Parcel, dict[str, Any], float]:
             if unlike := misfits(await client.get_versions()):
                 raise Refusal("; ".join(unlike))
             parcel = Parcel(Path(library).read_bytes())
-            described = parcel.module().load(library)
+            described = parcel.load(library)
             await client.register_plugin(ShimPlugin(parcel))
             await client.register_plugin(TasksPlugin(parcel))
     except Refusal:

@@ -87,6 +87,11 @@ class Entries:
         except FuturesCancelledError as error:
             if "scheduler-connection-lost" in str(error):
                 self.session.lose("the connection to the scheduler is lost")
+            elif entry.holders > 0 and "scheduler-restart" in str(error):
+                why = "another client has restarted the cluster"
+                self.session.send(
+                    Event.BROKEN, wire.number("Q", number), wire.text(why)
+                )
             elif entry.holders > 0:
                 self.session.send(Event.CANCELLED, wire.number("Q", number))
             self.end(entry)

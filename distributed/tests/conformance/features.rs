@@ -1,9 +1,6 @@
 //! What a Dask cluster has and those of this machine do not: memory of its workers'
 //! own, resources, and somebody else who says how many workers there are.
 
-use std::os::unix::process::CommandExt;
-use std::path::Path;
-use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use distributed::{Client, Error, Place, With};
@@ -11,40 +8,25 @@ use distributed::{Client, Error, Place, With};
 use crate::common::{
     ADD, DEADLINE, INCREMENT, LENGTH, SLEEP, SUM_BYTES, WAIT_FOR, directory, eventually, text,
 };
-use crate::dask::{Cluster, RUN, python, shared};
+use crate::dask::{Cluster, shared};
 
-pub(crate) const TESTS: &[(&str, fn())] = &[
+/// On the cluster that all share.
+pub(crate) const SHARED: &[(&str, fn())] = &[
     ("ten_thousand_calls_of_futures_are_few_tasks", ten_thousand_calls_of_futures),
+    ("a_late_task_gives_its_worker_up", a_late_task_gives_its_worker_up),
+];
+
+/// Each on one of its own.
+pub(crate) const TESTS: &[(&str, fn())] = &[
     ("data_of_64_mib_is_broadcast", data_of_64_mib_is_broadcast),
     ("resources_are_asked_for_and_kept_to", resources_are_asked_for_and_kept_to),
-    ("a_late_task_gives_its_worker_up", a_late_task_gives_its_worker_up),
     ("fewer_workers_keep_every_value", fewer_workers_keep_every_value),
 ];
 
 /// What the scheduler says to an expression, in which it is `s`.
 fn asked(cluster: &Cluster, expression: &str) -> String {
-    let program = "
-import sys
-from distributed import Client
-with Client(sys.argv[1], timeout=20, set_as_default=False) as client:
-    code = f'lambda dask_scheduler: (lambda s: {sys.argv[2]})(dask_scheduler)'
-    print(client.run_on_scheduler(eval(code)))
-";
-    let mut ask = Command::new(python().expect("a Python"));
-    ask.args(["-P", "-c", program, &cluster.address, expression]);
-    let told = ask.output().expect("a process");
-    assert!(told.status.success(), "{}", String::from_utf8_lossy(&told.stderr));
-    String::from_utf8(told.stdout).expect("text").trim().to_owned()
-}
-
-/// One worker more, which ends with the cluster.
-fn add_worker(cluster: &mut Cluster, files: &Path, arguments: &[&str]) {
-    let mut worker = Command::new(python().expect("a Python"));
-    worker.args(["-P", "-c", RUN, "worker", &cluster.address, "--nworkers", "1"]);
-    worker.args(["--host", "127.0.0.1", "--no-dashboard", "--dashboard-address", "127.0.0.1:0"]);
-    worker.args(arguments).current_dir(files).env("DASK_TEMPORARY_DIRECTORY", files);
-    worker.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
-    cluster.workers.push(worker.process_group(0).spawn().expect("a process"));
+    let ask = "print(client.run_on_scheduler(lambda dask_scheduler: ";
+    cluster.ask(&format!("{ask}(lambda s: {expression})(dask_scheduler)))"))
 }
 
 fn ten_thousand_calls_of_futures() {
@@ -66,7 +48,6 @@ fn ten_thousand_calls_of_futures() {
 }
 
 fn data_of_64_mib_is_broadcast() {
-    let files = directory();
     let mut cluster = Cluster::start(2);
     let client = cluster.connect();
     let data = "a".repeat(64 << 20);
@@ -82,14 +63,13 @@ fn data_of_64_mib_is_broadcast() {
     let info = client.info();
     assert!(info.workers.iter().all(|worker| worker.done > 0), "{info}");
     // One that comes later and has it from the others.
-    add_worker(&mut cluster, files.path(), &["--nthreads", "1"]);
+    cluster.add_worker();
     eventually("it is there", || client.info().workers.len() == 3);
     let lengths = client.map(&LENGTH, [&data; 6]);
     assert_eq!(client.gather(lengths).expect("values"), vec![64 << 20; 6]);
 }
 
 fn resources_are_asked_for_and_kept_to() {
-    let files = directory();
     let mut cluster = Cluster::start(1);
     let client = cluster.connect();
     let with_gpu = || client.with().resource("GPU", 1.0);
@@ -98,7 +78,7 @@ fn resources_are_asked_for_and_kept_to() {
     let others = client.map(&INCREMENT, 0..1_000);
     assert_eq!(client.gather(others).expect("values").len(), 1_000);
     assert!(waits.iter().all(|future| !future.done()), "there is no GPU");
-    add_worker(&mut cluster, files.path(), &["--nthreads", "2", "--resources", "GPU=1"]);
+    cluster.add_worker_with(&["--nthreads", "2", "--resources", "GPU=1"]);
     let next = client.map(&ADD, waits.iter().map(|future| With((future, 1))));
     assert!(client.gather(next).expect("values").into_iter().eq(2..102));
     let info = client.info();
