@@ -43,8 +43,7 @@ def test_values_are_those_of_the_tasks(connected: Peer) -> None:
 def test_scattered_data_is_an_argument(connected: Peer) -> None:
     data = bytes([3]) * (8 << 20)
     item = wire.data(struct.pack("<I", len(data)) + data)
-    onto_each = wire.number("B", 0)
-    connected.say(Command.SCATTER, wire.number("Q", 1), onto_each, item)
+    connected.say(Command.SCATTER, wire.number("Q", 1), wire.number("B", 0), item)
     for number in (2, 3):
         connected.call(number, "sum_bytes", (1, 0, "scatter"))
     connected.some(Command.WANT, 2, 3)
@@ -56,7 +55,7 @@ def test_scattered_data_is_an_argument(connected: Peer) -> None:
 def test_a_task_that_kills_workers_is_given_up(connected: Peer) -> None:
     connected.chunk(1, ("abort", u64(0)))
     _, read = connected.hear(Event.KILLED)
-    assert (read.number("Q"), read.number("Q")) == (1, 1)
+    assert (read.number("Q"), read.number("Q")) == (1, 1), "it is to blame itself"
     assert (read.text(), read.number("I")) == ("abort", 4)
     assert read.text().startswith("tcp://")
     # The replaced workers have the tasks too.

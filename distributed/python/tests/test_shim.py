@@ -48,9 +48,9 @@ def test_a_failure_is_handed_on_with_its_origin() -> None:
     two = request_of(["increment"], ("increment", b"", [(0, 0, 0)]))
     next_ = shim.run_chunk(one, odd)
     name = b"panic_on_odd"
-    origin = u64(len(name))[:4] + name
+    failure = u64(len(name))[:4] + name + item_of(odd[1], 0)[1]
     for _, reply in (next_, shim.run_chunk(two, next_)):
-        assert item_of(reply, 0) == (True, origin + item_of(odd[1], 0)[1])
+        assert item_of(reply, 0) == (True, failure)
 
 
 def test_scattered_data_is_a_value() -> None:

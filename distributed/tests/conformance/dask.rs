@@ -147,12 +147,12 @@ impl Cluster {
         Setup { workers, ..Setup::default() }.start()
     }
 
-    /// Starts another worker, of one thread.
+    /// Starts another worker.
     pub(crate) fn add_worker(&mut self) {
         self.add_worker_with(&["--nthreads", "1"]);
     }
 
-    /// Starts another worker with these arguments.
+    /// Starts another worker in a way of its own.
     pub(crate) fn add_worker_with(&mut self, arguments: &[&str]) {
         let arguments = [&["worker", "--nworkers", "1"], arguments].concat();
         self.workers.push(self.setup.run(self.files.path(), "", &arguments));

@@ -10,24 +10,23 @@ use crate::common::{
 };
 use crate::dask::{Cluster, shared};
 
-pub(crate) const TESTS: &[(&str, fn())] = &[
+/// On the cluster that all share.
+pub(crate) const SHARED: &[(&str, fn())] = &[
     ("ten_thousand_calls_of_futures_are_few_tasks", ten_thousand_calls_of_futures),
+    ("a_late_task_gives_its_worker_up", a_late_task_gives_its_worker_up),
+];
+
+/// Each on one of its own.
+pub(crate) const TESTS: &[(&str, fn())] = &[
     ("data_of_64_mib_is_broadcast", data_of_64_mib_is_broadcast),
     ("resources_are_asked_for_and_kept_to", resources_are_asked_for_and_kept_to),
-    ("a_late_task_gives_its_worker_up", a_late_task_gives_its_worker_up),
     ("fewer_workers_keep_every_value", fewer_workers_keep_every_value),
 ];
 
 /// What the scheduler says to an expression, in which it is `s`.
 fn asked(cluster: &Cluster, expression: &str) -> String {
-    cluster.ask(&format!(
-        "
-def answer(dask_scheduler):
-    s = dask_scheduler
-    return {expression}
-print(client.run_on_scheduler(answer))
-"
-    ))
+    let ask = "print(client.run_on_scheduler(lambda dask_scheduler: ";
+    cluster.ask(&format!("{ask}(lambda s: {expression})(dask_scheduler)))"))
 }
 
 fn ten_thousand_calls_of_futures() {

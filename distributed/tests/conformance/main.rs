@@ -34,9 +34,10 @@ fn main() -> ExitCode {
     // First, as they can run beside each other; starting clusters, on a machine that
     // has more to do, may take most of the time.
     let with_openssl = network::has_openssl().and(python.clone());
-    let of_faults = faults::TESTS.iter().chain(refusals::TESTS).map(|test| (test, &python));
+    let own = faults::TESTS.iter().chain(refusals::TESTS).chain(features::TESTS);
+    let own = own.map(|test| (test, &python));
     let over_tls = network::OVER_TLS.iter().map(|test| (test, &with_openssl));
-    for ((name, test), needed) in of_faults.chain(over_tls) {
+    for ((name, test), needed) in own.chain(over_tls) {
         trials.push(of_dask(name, needed, move || {
             common::within_time(3 * common::DEADLINE, test);
             Ok(())
@@ -72,7 +73,7 @@ fn main() -> ExitCode {
         };
         trials.push(of_dask(name, &python, move || in_turn(run)));
     }
-    for (name, test) in [refusals::SHARED, network::SHARED, features::TESTS].concat() {
+    for (name, test) in [refusals::SHARED, network::SHARED, features::SHARED].concat() {
         let run = move || {
             common::within(test);
             Ok(())
