@@ -35,6 +35,9 @@
 //! | lazy chain, boxed | stages behind `dyn Iterator` | [`take::boxed`] |
 //! | handwritten | the loop that the lazy chain should become | [`chain::handwritten`] |
 //!
+//! The work that is put off is [`factorial`], the lecture's loop; [`prime_swing`] is
+//! the same value by a better algorithm.
+//!
 //! What is lazy in Rust without any of this: iterators (until they are
 //! consumed), futures (until they are polled; the topic `sync-vs-async`),
 //! `&&` and `||`, closures, `LazyLock` and `OnceLock`. Everything else is eager.

@@ -152,20 +152,24 @@ def squares_threads(m: int) -> Operation:
     return Operation(lambda: in_ten_threads(lambda _: last_square(m)), answer=ends)
 
 
-def how_many_and_sum(squares: Iterable[int]) -> str:
-    """How many squares there are and what they add up to, exactly."""
-    numbers = [int(square) for square in squares]
-    return f"{len(numbers)} squares, sum {sum(numbers)}"
+def in_a_list(squares: list[int]) -> str:
+    """How many squares there are and what they add up to."""
+    return f"{len(squares)} squares, sum {sum(squares)}"
+
+
+def in_an_array(squares: NDArray[np.int64]) -> str:
+    """The same, of an array."""
+    return f"{len(squares)} squares, sum {squares.sum()}"
 
 
 def squares_list(m: int) -> Operation:
     """The lecture's list of `m` squares, once."""
-    return Operation(lambda: [_**2 for _ in range(m)], answer=how_many_and_sum)
+    return Operation(lambda: [_**2 for _ in range(m)], answer=in_a_list)
 
 
 def squares_new_array(m: int) -> Operation:
     """`m` squares in a new array."""
-    return Operation(lambda: np.arange(m) ** 2, answer=how_many_and_sum)
+    return Operation(lambda: np.arange(m) ** 2, answer=in_an_array)
 
 
 def squares_reused_array(m: int) -> Operation:
@@ -173,7 +177,7 @@ def squares_reused_array(m: int) -> Operation:
     numbers = np.arange(m)
     out = np.empty_like(numbers)
     return Operation(
-        lambda: np.multiply(numbers, numbers, out=out), answer=how_many_and_sum
+        lambda: np.multiply(numbers, numbers, out=out), answer=in_an_array
     )
 
 

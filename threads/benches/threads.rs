@@ -5,6 +5,7 @@ use std::cell::RefCell;
 use std::fs::File;
 use std::hint::black_box;
 use std::io::{self, Read, Seek};
+use std::ops::Deref;
 use std::process::ExitCode;
 use std::sync::Mutex;
 use std::thread::available_parallelism;
@@ -15,7 +16,7 @@ use report::work::{busy, check_steps, steps};
 use threads::do_nothing::{lock_held, lock_released, unlocked, whole_line};
 use threads::simd::{self, Isa};
 use threads::{
-    Pinned, Transcript, counter, gil, scoped, serial, sin, squares, with_huge_pages, work_stealing,
+    Mapping, Pages, Pinned, Transcript, counter, gil, scoped, serial, sin, squares, work_stealing,
 };
 
 /// The lecture's `range(10)`: in every workload but `sin`, ten tasks.
@@ -187,39 +188,48 @@ fn small(m: u64) -> u32 {
     u32::try_from(m).expect("m is a number of the lecture's size")
 }
 
+/// A list of squares, in whatever memory.
+type Squares = Box<dyn Deref<Target = [u64]>>;
+
 /// The same squares, where what they take can be seen: is it the arithmetic, or
 /// the memory that nobody has touched before?
-fn squares_once() -> Workload<Vec<u64>> {
+fn squares_once() -> Workload<Squares> {
     Workload::new("squares_once", "The squares of 0 to m - 1, in new memory and in old")
         .parameter("m", vec![10_000, 1_000_000])
         .elements(|m| m)
-        .expect(|m| (0..m).map(|x| x * x).collect())
-        .expect_python(|m| format!("{m} squares, sum {}", (m - 1) * m * (2 * m - 1) / 6))
-        .model("list", |m| repeat(move || squares(black_box(small(m)))))
-        .model("list_huge_pages", |m| {
-            repeat(move || {
-                let m = black_box(small(m));
-                let mut list = with_huge_pages(m as usize);
-                list.extend((0..u64::from(m)).map(|x| x * x));
-                list
-            })
+        .check(|m, list: &Squares| {
+            let right = list.iter().copied().eq((0..m).map(|x| x * x));
+            if right { Ok(()) } else { Err(format!("these are not the squares below {m}")) }
         })
+        .expect_python(|m| format!("{m} squares, sum {}", (m - 1) * m * (2 * m - 1) / 6))
+        .model("list", |m| repeat(move || Box::new(squares(black_box(small(m)))) as _))
+        .model("first_touch", |m| repeat(move || squares_in_new(m, Pages::Small)))
+        .model("first_touch_large", |m| repeat(move || squares_in_new(m, Pages::Large)))
         .model("reused", |m| {
             observed(
                 vec![0; small(m) as usize],
                 |out: &mut Vec<u64>| simd::squares_into(out),
-                |out| std::mem::replace(out, vec![1; out.len()]),
+                // Ones instead, or the squares of the time before would do.
+                |out| Box::new(std::mem::replace(out, vec![1; out.len()])) as _,
             )
         })
         .python("python_list")
         .python("numpy_new")
         .python("numpy_reused")
         .note(
-            "`list` allocates, touches and fills, as the lecture does; `reused` writes over what is \
-             there. Lists are dropped outside the clock. Whether a new list is new memory, or \
-             some that was freed before, is the allocator's affair.",
+            "`list` allocates, and whether that is memory that was touched before is the \
+             allocator's affair. `first_touch` has new pages from the system each time, of 4 KiB, \
+             `first_touch_large` of 2 MiB if the system has them; `reused` writes over what is \
+             there. Memory is given back outside the clock.",
         )
         .note("numpy_reused reads 0, 1, 2 and so on from an array, which `reused` counts itself.")
+}
+
+fn squares_in_new(m: u64, pages: Pages) -> Squares {
+    let m = black_box(small(m)) as usize;
+    let mut out = Mapping::new(m, pages).unwrap_or_else(|error| refused(error.to_string()));
+    simd::squares_into(&mut out);
+    Box::new(out)
 }
 
 fn sin_in_place(scale: Scale) -> Workload<Vec<f64>> {
@@ -350,33 +360,31 @@ fn check_sum_of_sines(n: u64, answer: &str) -> Result<(), String> {
 /// One multiplication for each element that is read and written: memory's limit.
 fn multiply(scale: Scale) -> Workload<usize> {
     let elements = scale.pick([10_000, 1_000_000], [10_000, 1_000_000, OUT_OF_EVERY_CACHE]);
+    let negate = |x: &mut [f64]| simd::scale(x, black_box(-1.0));
     Workload::new("multiply", "Each element of an array times a number, in place")
         .parameter("elements", elements)
         .elements(|n| n)
         .expect(|_| 0)
         .expect_python(|n| format!("sum {}", (n - 1) * n / 2))
-        .model("serial", |n| negating(angles(n), |x| simd::scale(x, black_box(-1.0))))
-        .model("huge_pages", |n| {
-            let mut x = with_huge_pages(usize::try_from(n).expect("an array has so many"));
-            x.extend(angles(n));
-            negating(x, |x| simd::scale(x, black_box(-1.0)))
-        })
-        .model("pinned_2", |n| {
+        .model("serial", move |n| negating(n, Pages::Small, negate))
+        .model("large_pages", move |n| negating(n, Pages::Large, negate))
+        .model("pinned_2", move |n| {
             let pinned = Pinned::start(2).unwrap_or_else(|error| refused(error.to_string()));
-            negating(angles(n), move |x| {
-                pinned.for_each_chunk(x, |x| simd::scale(x, black_box(-1.0)));
-            })
+            negating(n, Pages::Large, move |x| pinned.for_each_chunk(x, negate))
         })
         .python("numpy_serial")
         .note("The number is -1, so that the array stays as it is but for its signs.")
         .note(
-            "NumPy asks for large pages by itself. The threads of `pinned_2` have the same half of \
-             the array each time, but for the first, when the caller writes it.",
+            "`serial` has pages of 4 KiB; `large_pages` and `pinned_2` ask for 2 MiB, as NumPy \
+             does by itself. The threads of `pinned_2` have the same half each time.",
         )
 }
 
 /// `negate` on an array that stays; the result is how many elements are wrong.
-fn negating(x: Vec<f64>, mut negate: impl FnMut(&mut [f64]) + 'static) -> Routine<usize> {
+fn negating(n: u64, pages: Pages, mut negate: impl FnMut(&mut [f64]) + 'static) -> Routine<usize> {
+    let n = usize::try_from(n).expect("an array has so many");
+    let mut x = Mapping::new(n, pages).unwrap_or_else(|error| refused(error.to_string()));
+    x.iter_mut().enumerate().for_each(|(i, x)| *x = i as f64);
     observed(
         (x, false),
         move |(x, negative)| {

@@ -45,7 +45,7 @@
 //! | [`simd::sin`] | the same, several elements at a time: as fast as the machine allows |
 //! | [`simd::squares_into`] | the squares without the list: over what is there |
 //! | [`simd::scale`] | every element times a number, in place: what memory allows |
-//! | [`with_huge_pages`] | an array whose first touch costs less |
+//! | [`Mapping`] | an array in new pages, small or large: what the first touch costs |
 //! | [`counter`] | one total, many threads: what sharing costs, by five remedies |
 //!
 //! And what is needed to judge them: [`Transcript`] reads what threads printed,
@@ -60,8 +60,8 @@
 //! - A panic in one thread neither hangs nor stops the others; it reaches the
 //!   caller, as a value from [`scoped::try_map`] and as a panic from the rest.
 //! - Two threads never hold the same element, and no `unsafe` is needed for
-//!   that: it stands in [`simd`], for instructions and their loads, and once for
-//!   advice to the system ([`with_huge_pages`]).
+//!   that: it stands in [`simd`], for instructions and their loads, and in [`Mapping`],
+//!   for pages that come from the system.
 //!
 //! The last is the compiler's doing. The lecture's "needs locks to control
 //! shared resources" is, in Rust, a type error until something controls them:
@@ -83,7 +83,7 @@
 pub mod counter;
 pub mod do_nothing;
 pub mod gil;
-mod huge_pages;
+mod mapping;
 mod operations;
 mod panicked;
 mod pinned;
@@ -93,7 +93,7 @@ pub mod simd;
 mod transcript;
 pub mod work_stealing;
 
-pub use huge_pages::with_huge_pages;
+pub use mapping::{Mapping, MappingError, Number, Pages};
 pub use operations::{sin, squares};
 pub use panicked::Panicked;
 pub use pinned::{PinError, Pinned};

@@ -1,7 +1,7 @@
 //! The operations, and the reader of what threads printed, against known answers.
 
 use threads::simd::Isa;
-use threads::{Transcript, sin, squares, with_huge_pages};
+use threads::{Mapping, Pages, Transcript, sin, squares};
 
 #[test]
 fn squares_have_their_known_answers() {
@@ -36,18 +36,35 @@ fn every_kernel_multiplies_as_one_multiplication_does() {
     }
 }
 
-/// Whether there are large pages is up to the system; that the memory is as good
-/// as any other is not.
+/// Whether there are large pages is up to the system; that they are memory is not.
 #[test]
-fn memory_with_huge_pages_is_memory() {
-    for length in [0, 1, 511, 512, 100_000, 3_000_000_u64] {
-        let mut numbers = with_huge_pages(usize::try_from(length).expect("it fits"));
-        assert!(numbers.is_empty() && numbers.capacity() as u64 >= length);
-        numbers.extend(0..length);
-        numbers.extend([length, length + 1]); // beyond what was asked for
-        assert!(numbers.iter().copied().eq(0..length + 2), "{length}");
+fn a_mapping_is_zeros_that_can_be_written() {
+    for pages in [Pages::Small, Pages::Large] {
+        for length in [0, 1, 511, 512, 513, 3_000_000] {
+            let mut numbers = Mapping::<u64>::new(length, pages).expect("24 MB");
+            assert_eq!(numbers.len(), length);
+            assert!(numbers.iter().all(|x| *x == 0), "{length} in {pages:?} pages");
+            for (i, x) in numbers.iter_mut().enumerate() {
+                *x = i as u64;
+            }
+            assert!(numbers.iter().copied().eq(0..length as u64), "{length} in {pages:?} pages");
+        }
     }
-    assert_eq!(with_huge_pages::<()>(5), []);
+    let error = Mapping::<f64>::new(1 << 60, Pages::Small).expect_err("2^63 bytes");
+    assert!(error.to_string().contains("1152921504606846976 elements"), "{error}");
+}
+
+/// A thousand times 80 MB would not fit, if they did not go back.
+#[test]
+fn a_mapping_goes_back_to_the_system() {
+    for _ in 0..1_000 {
+        let mut x = Mapping::<f64>::new(10_000_000, Pages::Small).expect("80 MB");
+        x[9_999_999] = 1.0;
+    }
+    let status = std::fs::read_to_string("/proc/self/status").expect("Linux has it");
+    let size = status.lines().find_map(|line| line.strip_prefix("VmSize:")).expect("a size");
+    let kilobytes: u64 = size.trim().trim_end_matches(" kB").parse().expect("a number");
+    assert!(kilobytes < 20_000_000, "{kilobytes} kB are mapped");
 }
 
 #[test]

@@ -31,14 +31,6 @@ fn store(to: &mut [f64; LANES], v: V) {
     }
 }
 
-/// Asks for the cache line so many elements ahead, where there need be none: a
-/// prefetch does not fault.
-#[inline]
-#[target_feature(enable = "avx2,fma")]
-fn prefetch<const AHEAD: usize>(vector: &[f64; LANES]) {
-    _mm_prefetch::<_MM_HINT_T0>(vector.as_ptr().wrapping_add(AHEAD).cast());
-}
-
 #[inline]
 #[target_feature(enable = "avx2,fma")]
 fn splat(x: f64) -> V {

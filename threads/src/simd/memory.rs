@@ -3,15 +3,44 @@
 //! The loops are plain ones, and the compiler makes vectors of them. Compiled
 //! for each set of instructions it takes as many lanes as there are.
 
+/// So many bytes ahead of what is computed the memory is asked for. The
+/// processor looks ahead itself, but not beyond the end of a page, and not at
+/// all if there are many instructions between one load and the next: without
+/// this a million sines took 0.97 ms instead of 0.68.
+const AHEAD: usize = 8_192;
+
+/// Asks for the cache line [`AHEAD`] of some elements. There need not be one: what
+/// is asked for is not read.
+#[inline(always)]
+pub(super) fn prefetch<T, const LANES: usize>(vector: &[T; LANES]) {
+    #[cfg(target_arch = "x86_64")]
+    {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        // SAFETY: every x86-64 has SSE, and a prefetch does not fault.
+        #[expect(unsafe_code)]
+        unsafe {
+            _mm_prefetch::<_MM_HINT_T0>(vector.as_ptr().wrapping_byte_add(AHEAD).cast());
+        }
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = (vector, AHEAD);
+}
+
+/// Elements in a cache line.
+pub(super) const LINE: usize = 8;
+
 /// Writes the loops for a set of instructions.
 macro_rules! memory_kernels {
     ($(#[$instructions:meta])?) => {
         /// Multiplies each element by `c`.
         $(#[$instructions])?
         pub(super) fn scale(x: &mut [f64], c: f64) {
-            for x in x {
-                *x *= c;
+            let (lines, tail) = x.as_chunks_mut::<{ super::memory::LINE }>();
+            for line in lines {
+                super::memory::prefetch(line);
+                line.iter_mut().for_each(|x| *x *= c);
             }
+            tail.iter_mut().for_each(|x| *x *= c);
         }
 
         /// Writes the squares of 0, 1, 2 and so on, of which all must be `u32`s.

@@ -39,11 +39,6 @@
 //! of `(sin r - r) / r^3` and `(cos r - 1 + r^2 / 2) / r^4` in `r^2`, with an error
 //! of less than 2^-63 in the result.
 
-/// So many elements ahead of those that are computed the memory is asked for.
-/// The processor has too many instructions between one load and the next to look
-/// far ahead itself: without this a million sines took 0.97 ms instead of 0.68.
-pub(super) const AHEAD: usize = 1024;
-
 /// 1.5 * 2^52: added to a small number it leaves the integer nearest to it in
 /// the low bits of the sum.
 pub(super) const TO_INTEGER: f64 = 6_755_399_441_055_744.0;
@@ -193,7 +188,7 @@ macro_rules! sine_kernel {
         #[inline]
         #[target_feature(enable = $instructions)]
         fn sine_in_place(vector: &mut [f64; LANES]) {
-            prefetch::<{ $crate::simd::sine::AHEAD }>(vector);
+            $crate::simd::memory::prefetch(vector);
             let x = load(vector);
             let (sines, refused) = sine_of(x);
             store(vector, sines);
