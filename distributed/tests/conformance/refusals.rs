@@ -110,7 +110,7 @@ fn another_interface_is_refused() {
     assert!(rustc.status().expect("rustc").success());
     let why = refusal(shared().dask().tasks(&library));
     let path = library.display().to_string();
-    assert_names(&why, &[&path, "version 99 of the interface", "Python 1"]);
+    assert_names(&why, &[&path, "version 99 of the interface", "Python 2"]);
 }
 
 fn a_library_for_another_processor() {
