@@ -114,9 +114,12 @@ impl Client {
     /// The same onto every worker that there is, before any task asks for it: for
     /// what each of them will want, such as a model or a table.
     ///
-    /// On a Dask cluster each worker holds a copy, which takes memory on each, and
-    /// none is lost before the last worker is. Workers that come later fetch it when
-    /// a task of theirs takes it. On this machine's clusters it is what
+    /// On a Dask cluster each worker that runs gets a copy; those that come later
+    /// fetch it when a task of theirs takes it. Dask's active memory manager, which is
+    /// on by default, drops copies that no task waits for, every two seconds: then
+    /// workers fetch it again. Who wants them kept turns it off in the scheduler
+    /// (`distributed.scheduler.active-memory-manager.start`), or submits the tasks
+    /// along with the broadcast. On this machine's clusters it is what
     /// [`scatter`](Self::scatter) is: the value is held once, on the client's side,
     /// and goes out with the tasks that take it.
     ///
