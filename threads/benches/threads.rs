@@ -206,11 +206,16 @@ fn squares_once() -> Workload<Squares> {
         .model("first_touch", |m| repeat(move || squares_in_new(m, Pages::Small)))
         .model("first_touch_large", |m| repeat(move || squares_in_new(m, Pages::Large)))
         .model("reused", |m| {
+            let out = Mapping::new(small(m) as usize, Pages::Large);
             observed(
-                vec![0; small(m) as usize],
-                |out: &mut Vec<u64>| simd::squares_into(out),
-                // Ones instead, or the squares of the time before would do.
-                |out| Box::new(std::mem::replace(out, vec![1; out.len()])) as _,
+                out.unwrap_or_else(|error| refused(error.to_string())),
+                |out| simd::squares_into(out),
+                |out| {
+                    let squares = out.to_vec();
+                    // The squares of the time before must not do for the next.
+                    out.fill(1);
+                    Box::new(squares) as _
+                },
             )
         })
         .python("python_list")
@@ -220,7 +225,7 @@ fn squares_once() -> Workload<Squares> {
             "`list` allocates, and whether that is memory that was touched before is the \
              allocator's affair. `first_touch` has new pages from the system each time, of 4 KiB, \
              `first_touch_large` of 2 MiB if the system has them; `reused` writes over what is \
-             there. Memory is given back outside the clock.",
+             there, in pages as large. Memory is given back outside the clock.",
         )
         .note("numpy_reused reads 0, 1, 2 and so on from an array, which `reused` counts itself.")
 }
