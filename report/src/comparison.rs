@@ -89,6 +89,9 @@ pub enum Cell {
         /// Times the reference's time; below one is faster. `None` for the
         /// reference itself and where that has no time.
         ratio: Option<Ratio>,
+        /// The limit's time over its own: 0.5 is half of what the machine could
+        /// do. `None` where the workload has no limit, or that has no time.
+        of_limit: Option<Ratio>,
         /// What an iteration does.
         work: Option<Work>,
         /// Nanoseconds an iteration, visit by visit.
@@ -249,10 +252,11 @@ impl Raw {
     fn compare(self, runs: &[Run]) -> Table {
         let paired = matches!(self.source, Source::Interleaved(_));
         let rows = self.rows.iter().map(|(model, cells)| {
-            let reference = self.reference_of(model);
+            let (reference, limit) = (self.reference_of(model), self.limit_of(model));
             let cells = cells.iter().enumerate().map(|(column, cell)| {
-                let times = reference.and_then(|cells| per_iteration(&cells[column]));
-                compare(cell, times.as_deref(), paired)
+                let times = |row: &[RawCell]| per_iteration(&row[column]);
+                let (reference, limit) = (reference.and_then(times), limit.and_then(times));
+                compare(cell, reference.as_deref(), limit.as_deref(), paired)
             });
             Row { model: model.clone(), cells: cells.collect() }
         });
@@ -301,6 +305,26 @@ impl Raw {
         let (reference, cells) = if own_pace { candidates.next()? } else { baseline()? };
         (reference != model).then_some(cells)
     }
+
+    /// The row that says what the machine could do at most; none for that row
+    /// itself, and none for Python where it does other work in the same time.
+    fn limit_of(&self, model: &str) -> Option<&[RawCell]> {
+        let described = &self.record.description;
+        if described.is_limit(model) || (described.own_pace && is_python(model)) {
+            return None;
+        }
+        let mut limit = self.rows.iter().filter(|(name, _)| described.is_limit(name));
+        limit.next().map(|(_, cells)| &cells[..])
+    }
+}
+
+/// One row's times over another's; with an interval if they were taken in rounds.
+fn ratio_of(times: &[f64], reference: &[f64], paired: bool) -> Ratio {
+    if paired && reference.len() == times.len() {
+        Ratio::Paired(ratio_estimate(times, reference))
+    } else {
+        Ratio::Unpaired(median(times) / median(reference))
+    }
 }
 
 fn per_iteration(cell: &RawCell) -> Option<Vec<f64>> {
@@ -311,7 +335,7 @@ fn per_iteration(cell: &RawCell) -> Option<Vec<f64>> {
     }
 }
 
-fn compare(cell: &RawCell, reference: Option<&[f64]>, paired: bool) -> Cell {
+fn compare(cell: &RawCell, reference: Option<&[f64]>, limit: Option<&[f64]>, paired: bool) -> Cell {
     match cell {
         RawCell::Absent => Cell::Absent,
         RawCell::Outcome(Outcome::Failure(failure)) => Cell::Failure(failure.clone()),
@@ -322,14 +346,9 @@ fn compare(cell: &RawCell, reference: Option<&[f64]>, paired: bool) -> Cell {
         RawCell::Measured(measured) => {
             let times = measured.sample.per_iteration();
             let time = if paired { median_estimate(&times) } else { measured.headline() };
-            let ratio = reference.map(|reference| {
-                if paired && reference.len() == times.len() {
-                    Ratio::Paired(ratio_estimate(&times, reference))
-                } else {
-                    Ratio::Unpaired(median(&times) / median(reference))
-                }
-            });
-            Cell::Time { time, ratio, work: measured.work, visits: times }
+            let ratio = reference.map(|reference| ratio_of(&times, reference, paired));
+            let of_limit = limit.map(|limit| ratio_of(limit, &times, paired));
+            Cell::Time { time, ratio, of_limit, work: measured.work, visits: times }
         }
     }
 }

@@ -35,6 +35,16 @@ pub struct Description {
     /// Whether Python works at its own pace: in the same time it does fewer
     /// steps of calibrated work, so its times say nothing against Rust's.
     pub own_pace: bool,
+    /// The row that does no more than the machine must for this work; the other
+    /// rows are told as a fraction of it. It is no model, and nobody's rival.
+    pub limit: Option<String>,
+}
+
+impl Description {
+    /// Whether this row is the machine's limit, and no model.
+    pub fn is_limit(&self, row: &str) -> bool {
+        self.limit.as_deref() == Some(row)
+    }
 }
 
 /// Why a model has no time.
@@ -57,6 +67,12 @@ impl fmt::Display for Failure {
             Failure::Refused(why) => write!(f, "was refused by the machine: {why}"),
         }
     }
+}
+
+/// Whether a model is there only beside a Python, by the same names: Python's own,
+/// and Rust whose tasks run on a cluster that is Python.
+pub fn needs_python(model: &str) -> bool {
+    is_python(model) || model.starts_with("rust_on_dask")
 }
 
 /// Whether a model runs in Python, by the names that suites agree on.

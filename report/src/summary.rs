@@ -33,7 +33,8 @@ pub fn headline(table: &Table) -> Option<Headline<'_>> {
     }
     let column = baseline.cells.iter().rposition(|cell| cell.time().is_some())?;
     let fastest = |python: bool| {
-        let timed = others.iter().filter(|row| is_python(&row.model) == python);
+        let rivals = others.iter().filter(|row| !table.description.is_limit(&row.model));
+        let timed = rivals.filter(|row| is_python(&row.model) == python);
         let timed = timed.filter_map(|row| Some((row.cells[column].time()?.point, row)));
         timed.min_by(|(a, _), (b, _)| a.total_cmp(b)).map(|(_, row)| row)
     };
@@ -83,7 +84,8 @@ pub fn beaten_by_python(table: &Table) -> Vec<Beaten<'_>> {
     let columns = table.parameters.iter().enumerate();
     let beaten = columns.filter_map(|(column, &parameter)| {
         let fastest = |python: bool| {
-            let rows = table.rows.iter().filter(|row| is_python(&row.model) == python);
+            let rivals = table.rows.iter().filter(|row| !table.description.is_limit(&row.model));
+            let rows = rivals.filter(|row| is_python(&row.model) == python);
             let timed = rows.filter_map(|row| match &row.cells[column] {
                 Cell::Time { time, visits, .. } => Some((row.model.as_str(), time.point, visits)),
                 _ => None,
@@ -112,7 +114,7 @@ mod tests {
         let estimate = |point| Estimate { point, lower: point * 0.9, upper: point * 1.1 };
         let visits = [0.95, 1.0, 1.1].map(|noise| noise * ratio * 100.0).into();
         let (time, ratio) = (estimate(ratio * 100.0), Some(Ratio::Paired(estimate(ratio))));
-        Cell::Time { time, ratio, work: None, visits }
+        Cell::Time { time, ratio, of_limit: None, work: None, visits }
     }
 
     #[test]
@@ -145,6 +147,7 @@ mod tests {
                 patience: None,
                 unranked: false,
                 own_pace: false,
+                limit: None,
             },
             source: Source::Interleaved("run".into()),
             parameters: vec![1, 10, 100],

@@ -16,6 +16,7 @@ use report::machine::Machine;
 use report::page;
 use report::record::{Mark, Outcome, Run, TopicRun, WorkloadRecord};
 use report::render::{self, Format};
+use report::summary;
 use report::verdict::Ruling;
 
 fn description() -> Description {
@@ -24,7 +25,9 @@ fn description() -> Description {
         title: "sine in place over n f64".into(),
         parameter: "elements".into(),
         parameters: vec![1_000, 100_000, 1_000_000],
-        models: ["serial", "scoped", "slow", "wrong", "numpy_serial"].map(String::from).into(),
+        models: ["serial", "scoped", "slow", "wrong", "numpy_serial", "scaled"]
+            .map(String::from)
+            .into(),
         notes: vec!["the input is fresh | and warm".into()],
         claims: vec![
             Claim::new(47, "two threads gain")
@@ -46,6 +49,7 @@ fn description() -> Description {
         patience: Some(Duration::from_secs(1)),
         unranked: false,
         own_pace: false,
+        limit: Some("scaled".into()),
     }
 }
 
@@ -98,9 +102,12 @@ fn mark(root: &Path, run: &str, model: &str, parameter: u64, outcome: Outcome) {
 fn sampled(root: &Path) {
     let record = WorkloadRecord { topic: "threads".into(), place: 0, description: description() };
     record.write(root, INTERLEAVED).expect("the record is written");
-    for (model, times) in
-        [("serial", [4e3, 4e5, 4e6]), ("scoped", [3e4, 2.4e5, 2.1e6]), ("slow", [9e8, 0.0, 0.0])]
-    {
+    for (model, times) in [
+        ("serial", [4e3, 4e5, 4e6]),
+        ("scoped", [3e4, 2.4e5, 2.1e6]),
+        ("slow", [9e8, 0.0, 0.0]),
+        ("scaled", [5e2, 5e4, 1e6]),
+    ] {
         for (time, parameter) in times.into_iter().zip(description().parameters) {
             if time == 0.0 {
                 let outcome = Outcome::Stopped { at: 100_000, seconds: 90.0 };
@@ -176,6 +183,23 @@ fn ratios_are_taken_round_by_round() {
     let ratio = table.rows[1].cells[2].ratio().and_then(Ratio::paired).expect("it was measured");
     assert!((ratio.lower - 0.525).abs() < 1e-9 && (ratio.upper - 0.525).abs() < 1e-9, "{ratio:?}");
     assert_eq!(table.rows[3].cells[1], Cell::Absent, "another run's cell is not of this table");
+}
+
+#[test]
+fn the_limit_is_what_models_are_measured_by_and_none_of_them() {
+    let root = tempfile::tempdir().expect("a directory");
+    sampled(root.path());
+    let comparison = compared(root.path());
+    let table = &comparison.sections[0].tables[0];
+    let share = |row: usize| match table.rows[row].cells[2] {
+        Cell::Time { of_limit: Some(Ratio::Paired(share)), .. } => Some(share.point),
+        _ => None,
+    };
+    assert_eq!(share(0), Some(0.25), "1 ms over the 4 ms of `serial`");
+    assert_eq!(table.rows[4].model, "scaled");
+    assert_eq!(share(4), None, "the limit is no share of itself");
+    let headline = summary::headline(table).expect("there is a baseline");
+    assert_eq!(headline.rust.map(|(model, _)| model), Some("scoped"), "though `scaled` is faster");
 }
 
 #[test]

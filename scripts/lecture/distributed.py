@@ -10,6 +10,7 @@ the second iteration would find the results of the first and run nothing.
 """
 
 import logging
+import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
@@ -28,10 +29,16 @@ WORKERS_OF_BUSY = 4
 TASKS_OF_BUSY = 100
 """As in the suite's Rust rows."""
 
+SHORT_TASKS = 100
+"""Behind a long one, which takes as long as all of them."""
+
 BEST = float("inf")
 """How many tasks a thread of a worker may be sent at once, where overhead is
 all that counts; at 10 it came out the same. Dask's default is 1.1, and its
 scheduler reads it as a number."""
+
+PATIENCE = 60
+"""Seconds that Dask may take to forget what nobody holds any more."""
 
 BLOCK = bytes(range(251))
 """What transferred data repeats; a prime length, so that a shift is seen."""
@@ -47,6 +54,12 @@ def add(x: int, y: int) -> int:
     return x + y
 
 
+def wait(microseconds: int) -> int:
+    """Work that takes time and no core."""
+    time.sleep(microseconds / 1e6)
+    return microseconds
+
+
 def blob(size: int) -> bytes:
     """So many bytes, the same ones always."""
     return (BLOCK * (size // len(BLOCK) + 1))[:size]
@@ -58,7 +71,7 @@ def passed_on(data: bytes) -> bytes:
 
 
 def start_client(
-    n_workers: int, *, processes: bool = True, saturation: float | None = None
+    n_workers: int, *, processes: bool = True, threads: int = 1, saturation: float | None = None
 ) -> Client:
     """The lecture's client, quiet; it owns its cluster and closes it too."""
     if saturation is not None:
@@ -66,7 +79,7 @@ def start_client(
         dask.config.set({"distributed.scheduler.worker-saturation": saturation})
     return Client(
         n_workers=n_workers,
-        threads_per_worker=1,
+        threads_per_worker=threads,
         processes=processes,
         dashboard_address="127.0.0.1:0",
         silence_logs=logging.CRITICAL,
@@ -80,7 +93,24 @@ def warm(
 ) -> Operation:
     """Work on a cluster that is there before and stays."""
     client = start_client(WORKERS, saturation=saturation)
-    return Operation(partial(work, client), answer=answer, close=client.close)
+
+    def settled(result: Any) -> str:
+        forgotten(client)
+        return answer(result)
+
+    return Operation(partial(work, client), answer=settled, close=client.close)
+
+
+def forgotten(client: Client) -> None:
+    """Waits until Dask has forgotten all tasks.
+
+    That takes some 30 us for each, and would fall on the model that is visited next.
+    """
+    until = time.monotonic() + PATIENCE
+    while client.cluster.scheduler.tasks:
+        if time.monotonic() > until:
+            raise TimeoutError(f"Dask keeps tasks for longer than {PATIENCE} s")
+        time.sleep(0.005)
 
 
 def mapped(tasks: int, saturation: float | None = None) -> Operation:
@@ -98,6 +128,17 @@ def by_place(results: Sequence[int]) -> str:
     """All results in one line; each is weighted by its place, so that order counts."""
     weighted = sum(place * x for place, x in enumerate(results, start=1))
     return f"{len(results)} results, by place {weighted}"
+
+
+def straggling(short: int, saturation: float | None = None) -> Operation:
+    """A long wait ahead of short ones."""
+    waits = [SHORT_TASKS * short] + [short] * SHORT_TASKS
+
+    def work(client: Client) -> list[int]:
+        results: list[int] = client.gather(client.map(wait, waits, pure=False))
+        return results
+
+    return warm(work, by_place, saturation)
 
 
 def merged(tasks: int, saturation: float | None = None) -> Operation:
@@ -157,12 +198,14 @@ def repeats(data: bytes) -> str:
     return f"{len(data)} bytes" if data == blob(len(data)) else "other bytes"
 
 
-def busy_processes(microseconds: int) -> Operation:
+def busy_processes(
+    microseconds: int, workers: int = WORKERS_OF_BUSY, threads: int = 1
+) -> Operation:
     """100 calibrated tasks on worker processes."""
     # Calibrated before there are workers that could disturb it.
     steps = steps_for(microseconds / 1e6)
     tasks = [steps] * TASKS_OF_BUSY
-    client = start_client(WORKERS_OF_BUSY)
+    client = start_client(workers, threads=threads)
 
     def run() -> list[int]:
         ends: list[int] = client.gather(client.map(busy, tasks, pure=False))
@@ -199,7 +242,11 @@ OPERATIONS: Operations = {
     "round_trip/dask_default": round_trip,
     "transfer/dask_default": transfer,
     "chain/dask_default": chain,
+    "straggler/dask_default": straggling,
+    "straggler/dask_best": partial(straggling, saturation=BEST),
     "busy/dask_processes": busy_processes,
+    "worker_threads/dask_1_thread": partial(busy_processes, workers=1),
+    "worker_threads/dask_2_threads": partial(busy_processes, workers=1, threads=2),
     "start/dask_threads": partial(started, processes=False),
     "start/dask_processes": partial(started, processes=True),
 }

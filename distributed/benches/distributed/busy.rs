@@ -3,8 +3,9 @@
 use report::suite::{Scale, Workload, repeat};
 use report::work::{busy, check_steps};
 
-use crate::clusters::{BUSY, mapped, processes, threads};
+use crate::clusters::{mapped, processes, threads};
 use crate::imbalance::steps_of;
+use crate::tasks::BUSY;
 
 /// The lecture's `n_workers=4`, whatever the cores.
 const WORKERS: usize = 4;

@@ -13,12 +13,10 @@ use processes::Task;
 use report::suite::{Claim, Scale, Workload, repeat};
 use report::work::{busy, steps};
 
-use crate::clusters::{INCREMENT, WORKERS, processes, threads, warm};
-
-/// The Dask tutorial's `add`.
-pub(crate) const ADD: Task<(u64, u64), u64> = Task::new("distributed/add", |(x, y)| x + y);
-
-pub(crate) const SUM: Task<Vec<u64>, u64> = Task::new("distributed/sum", |xs| xs.iter().sum());
+use crate::clusters::{WORKERS, processes, threads, warm};
+use crate::imbalance::by_place;
+use crate::on_dask::warm_on_dask;
+use crate::tasks::{ADD, INCREMENT, SUM};
 
 /// Stands where nobody runs it: what comes back is what it was given.
 const GIVEN: Task<Vec<u64>, Vec<u64>> = Task::new("distributed/given", |given| given);
@@ -84,15 +82,13 @@ pub(crate) fn map(scale: Scale) -> Workload<Done<Vec<u64>>> {
             Done::Ran(results) => same(results, 1..=n),
             Done::Echoed(inputs) => same(inputs, 0..n),
         })
-        .expect_python(|n| {
-            let by_place: u64 = (1..=n).map(|x| x * x).sum();
-            format!("{n} results, by place {by_place}")
-        })
+        .expect_python(|n| by_place(&(1..=n).collect::<Vec<_>>()))
         .patience(patience(scale))
         .note("the work is next to nothing: what is timed is what a task costs to handle")
         .note("no_workers: every task is answered at once with its own input, by nobody")
         .note("calls_of_2_us: direct calls of 2 µs of calibrated work, for comparison")
         .note("dask_best: worker-saturation at which Dask's overhead was least, inf; pure=False")
+        .note("rust_on_dask: a scheduler of its own at worker-saturation 10; calls go in chunks")
         .claim(
             Claim::new(64, "n_workers is the number of threads or processes: it matters which")
                 .compares("processes", "threads")
@@ -118,6 +114,23 @@ pub(crate) fn map(scale: Scale) -> Workload<Done<Vec<u64>>> {
                 .at_most(2.5)
                 .predicted("1: many tasks share a message, so the two wake-ups weigh little"),
         )
+        .claim(
+            Claim::new(64, "a call of a Rust map on a Dask cluster costs at most 25 µs")
+                .compares("rust_on_dask", "calls_of_2_us")
+                .at(10_000)
+                .at_most(12.5)
+                .predicted(
+                    "2 to 4: some ten chunks of a thousand calls each, for each of which Dask \
+                     takes a millisecond",
+                ),
+        )
+        .claim(
+            Claim::new(64, "a map costs at most a tenth of it on Dask if its calls go in chunks")
+                .compares("rust_on_dask", "dask_best")
+                .at(10_000)
+                .at_most(0.1)
+                .predicted("0.01: 5 µs a call, where Dask takes 500 to 900 µs for a task"),
+        )
         .model("serial", |n| repeat(move || Done::Ran((0..n).map(|x| INCREMENT.run(x)).collect())))
         .model("no_workers", move |n| {
             warm(nobody(), move |client| Done::Echoed(increments(client, n)))
@@ -131,6 +144,9 @@ pub(crate) fn map(scale: Scale) -> Workload<Done<Vec<u64>>> {
                 INCREMENT.run(x)
             };
             repeat(move || Done::Ran((0..n).map(call).collect()))
+        })
+        .on_dask("rust_on_dask", |python, n| {
+            warm_on_dask(python, move |client| Done::Ran(increments(client, n)))
         })
         .python("dask_default")
         .python("dask_best")
@@ -155,6 +171,7 @@ pub(crate) fn merge(scale: Scale) -> Workload<Done<u64>> {
         .expect_python(|n| (n * (n + 1) / 2).to_string())
         .patience(patience(scale))
         .note("merge-10k of Beránek and Böhm is at 10,000; warm clusters of 2")
+        .note("rust_on_dask: the increments go in chunks, and the sum takes the chunks' values")
         .claim(a_fiftieth_of_dask())
         .model("serial", |n| repeat(move || Done::Ran((0..n).map(|x| INCREMENT.run(x)).sum())))
         .model("no_workers", |n| {
@@ -162,6 +179,9 @@ pub(crate) fn merge(scale: Scale) -> Workload<Done<u64>> {
         })
         .model("threads", move |n| ran(threads(WORKERS), n))
         .model("processes", move |n| ran(processes(WORKERS), n))
+        .on_dask("rust_on_dask", |python, n| {
+            warm_on_dask(python, move |client| Done::Ran(merged(client, n, &SUM)))
+        })
         .python("dask_default")
         .python("dask_best")
 }
@@ -216,6 +236,9 @@ pub(crate) fn tree(scale: Scale) -> Workload<Done<u64>> {
         })
         .model("threads", move |levels| ran(threads(WORKERS), levels))
         .model("processes", move |levels| ran(processes(WORKERS), levels))
+        .on_dask("rust_on_dask", move |python, levels| {
+            warm_on_dask(python, move |client| Done::Ran(result(&root(client, levels))))
+        })
         .python("dask_default")
         .python("dask_best")
 }

@@ -11,7 +11,9 @@ use processes::Task;
 use report::suite::{Claim, Scale, Workload, repeat};
 use report::work::{busy, steps};
 
-use crate::clusters::{BUSY, WAIT, WORKERS, mapped, processes, threads};
+use crate::clusters::{WORKERS, mapped, processes, threads};
+use crate::on_dask::mapped_on_dask;
+use crate::tasks::{BUSY, WAIT};
 
 /// Short tasks behind the long one, and how many of them it outlasts.
 const SHORT_TASKS: usize = 100;
@@ -70,6 +72,7 @@ pub(crate) fn imbalance(scale: Scale) -> Workload<Vec<u64>> {
                 repeat(move || inputs.iter().copied().map(busy).collect())
             });
     placed(workload, BUSY, inputs)
+        .on_dask("rust_on_dask", move |python, us| mapped_on_dask(python, BUSY, inputs(us)))
 }
 
 pub(crate) fn straggler(scale: Scale) -> Workload<Vec<u64>> {
@@ -78,11 +81,17 @@ pub(crate) fn straggler(scale: Scale) -> Workload<Vec<u64>> {
         .parameter("microseconds of a short task", scale.pick([1_000], [1_000, 10_000]))
         .elements(|_| SHORT_TASKS as u64 + 1)
         .expect(inputs)
+        .expect_python(move |us| by_place(&inputs(us)))
         .note("at 10,000: a task of 1 s ahead of 100 of 10 ms")
+        .note("rust_on_dask: its calls go in chunks, which must not hold up the short ones")
         .claim(at_least_a_quarter_faster("dynamic_threads"))
         .claim(at_least_a_quarter_faster("dynamic_processes"))
+        .claim(at_least_a_quarter_faster("rust_on_dask"))
         .model("lower_bound", move |us| half_of_the_time(inputs(us)));
     placed(workload, WAIT, inputs)
+        .on_dask("rust_on_dask", move |python, us| mapped_on_dask(python, WAIT, inputs(us)))
+        .python("dask_default")
+        .python("dask_best")
 }
 
 fn at_least_a_quarter_faster(model: &str) -> Claim {
@@ -134,6 +143,13 @@ fn waiting(name: &str, title: &str) -> Workload<Vec<u64>> {
     Workload::new(name, title)
         .note("tasks sleep: what is compared is placement, whatever the cores are at")
         .note("lower_bound: one wait for the sum of all times, over 2 workers")
+}
+
+/// All results in one line, as Python tells them: each is weighted by its place, so
+/// that order counts.
+pub(crate) fn by_place(results: &[u64]) -> String {
+    let weighted: u64 = (1..).zip(results).map(|(place, x)| place * x).sum();
+    format!("{} results, by place {weighted}", results.len())
 }
 
 /// What two workers cannot be faster than.

@@ -1,29 +1,27 @@
 //! The lecture's `Client(n_workers=4, processes=True)`, beside direct calls,
-//! bare threads and processes, and Dask's own: the suite, an idea a file.
+//! bare threads and processes, and Dask, Python's tasks on it and ours: the suite,
+//! an idea a file.
 
 mod busy;
 mod clusters;
+#[allow(dead_code, reason = "the example needs more of it")]
+#[path = "../../examples/cluster/dask.rs"]
+mod dask;
 mod graphs;
 mod imbalance;
+mod on_dask;
 mod round_trip;
 mod start;
+mod tasks;
 mod transfer;
+mod worker_threads;
 
 use std::process::ExitCode;
 
-use processes::Registry;
 use report::suite::{Scale, Suite};
 
 fn main() -> ExitCode {
-    let registry = Registry::new()
-        .with(&clusters::INCREMENT)
-        .with(&clusters::BUSY)
-        .with(&clusters::WAIT)
-        .with(&graphs::ADD)
-        .with(&graphs::SUM)
-        .with(&transfer::BLOB)
-        .with(&transfer::PASSED_ON);
-    processes::worker_entry(registry);
+    processes::worker_entry(tasks::registry());
     report::drive(suite)
 }
 
@@ -41,4 +39,5 @@ fn suite(scale: Scale) -> Suite {
         .workload(imbalance::drawn(scale))
         .workload(imbalance::uniform(scale))
         .workload(start::start(scale))
+        .workload(worker_threads::worker_threads(scale))
 }

@@ -1,16 +1,18 @@
 //! How long one waits for a task: each is submitted when the last has answered.
 
+use distributed::Client;
 use processes::Worker;
 use report::suite::{Claim, Scale, Workload, repeat};
 
-use crate::clusters::{INCREMENT, WORKERS, processes, threads, warm};
+use crate::clusters::{WORKERS, processes, threads, warm};
+use crate::on_dask::warm_on_dask;
+use crate::tasks::INCREMENT;
 
 pub(crate) fn round_trip(scale: Scale) -> Workload<u64> {
-    let one_by_one = |cluster, n| {
-        warm(cluster, move |client| {
-            (0..n).fold(0, |x, _| client.submit(&INCREMENT, x).result().expect("no task fails"))
-        })
-    };
+    fn each(client: &Client, n: u64) -> u64 {
+        (0..n).fold(0, |x, _| client.submit(&INCREMENT, x).result().expect("no task fails"))
+    }
+    let one_by_one = |cluster, n| warm(cluster, move |client| each(client, n));
     Workload::new("round_trip", "n increments, each of the result of the last, warm clusters of 2")
         .parameter("tasks", scale.pick([100], [100, 1_000]))
         .elements(|n| n)
@@ -36,5 +38,6 @@ pub(crate) fn round_trip(scale: Scale) -> Workload<u64> {
         })
         .model("threads", move |n| one_by_one(threads(WORKERS), n))
         .model("processes", move |n| one_by_one(processes(WORKERS), n))
+        .on_dask("rust_on_dask", |python, n| warm_on_dask(python, move |client| each(client, n)))
         .python("dask_default")
 }

@@ -7,7 +7,8 @@ use distributed::LocalCluster;
 use processes::Worker;
 use report::suite::{Claim, Scale, Workload, repeat};
 
-use crate::clusters::{INCREMENT, processes, threads};
+use crate::clusters::{processes, threads};
+use crate::tasks::INCREMENT;
 
 /// A first result, and what brought it: that is ended off the clock.
 pub(crate) struct First {

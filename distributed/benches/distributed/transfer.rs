@@ -2,29 +2,15 @@
 //! next and to the client.
 
 use distributed::{Client, LocalCluster};
-use processes::{Task, Worker};
+use processes::Worker;
 use report::suite::{Claim, Routine, Scale, Workload, repeat};
 use serde_bytes::ByteBuf;
 
 use crate::clusters::{WORKERS, processes, threads, warm};
-
-/// So many bytes, the same ones always.
-pub(crate) const BLOB: Task<u64, ByteBuf> = Task::new("distributed/blob", blob);
-
-/// The second link of a chain.
-pub(crate) const PASSED_ON: Task<ByteBuf, ByteBuf> =
-    Task::new("distributed/passed_on", |data| data);
+use crate::on_dask::warm_on_dask;
+use crate::tasks::{BLOB, PASSED_ON, blob};
 
 const SIZES: [u64; 3] = [64 << 10, 1 << 20, 16 << 20];
-
-/// It repeats itself after a prime number of bytes, so that a shift is seen.
-fn blob(bytes: u64) -> ByteBuf {
-    const BLOCK: usize = 251;
-    let block: [u8; BLOCK] = std::array::from_fn(|at| at as u8);
-    let mut data = block.repeat(bytes as usize / BLOCK + 1);
-    data.truncate(bytes as usize);
-    ByteBuf::from(data)
-}
 
 pub(crate) fn transfer(_: Scale) -> Workload<ByteBuf> {
     let fetched = |cluster, n| {
@@ -54,6 +40,7 @@ pub(crate) fn chain(_: Scale) -> Workload<ByteBuf> {
     };
     sized("chain", "n bytes from a task to a second one, and from that to the client")
         .note("the client's process holds all values: what a second task takes goes there and back")
+        .note("on Dask the first link's value stays with the worker that made it")
         .claim(less_than_a_half_of_dask())
         .model("serial", |n| repeat(move || PASSED_ON.run(BLOB.run(n))))
         .model("bare_process", |n| {
@@ -65,6 +52,7 @@ pub(crate) fn chain(_: Scale) -> Workload<ByteBuf> {
         })
         .model("threads", move |n| warm(threads(WORKERS), n))
         .model("processes", move |n| warm(processes(WORKERS), n))
+        .on_dask("rust_on_dask", |python, n| warm_on_dask(python, move |client| chained(client, n)))
         .python("dask_default")
 }
 

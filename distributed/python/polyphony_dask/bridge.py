@@ -169,6 +169,9 @@ class Bridge:
         except FuturesCancelledError as error:
             if "scheduler-connection-lost" in str(error):
                 self.lose("the connection to the scheduler is lost")
+            elif entry.holders > 0 and "scheduler-restart" in str(error):
+                why = "another client has restarted the cluster"
+                self.send(Event.BROKEN, wire.number("Q", number), wire.text(why))
             elif entry.holders > 0:
                 self.send(Event.CANCELLED, wire.number("Q", number))
             self.end(entry)
@@ -337,7 +340,7 @@ async def connect(read: Reader) -> tuple[Client, Parcel, dict[str, Any], float]:
             if unlike := misfits(await client.get_versions()):
                 raise Refusal("; ".join(unlike))
             parcel = Parcel(Path(library).read_bytes())
-            described = parcel.module().load(library)
+            described = parcel.load(library)
             await client.register_plugin(ShimPlugin(parcel))
             await client.register_plugin(TasksPlugin(parcel))
     except Refusal:

@@ -14,7 +14,6 @@ import hashlib
 import inspect
 import linecache
 import os
-import platform
 import sys
 import types
 from pathlib import Path
@@ -23,9 +22,10 @@ from typing import Any
 import cloudpickle  # type: ignore[import-untyped]
 from distributed import SchedulerPlugin, WorkerPlugin
 
-from polyphony_dask import shim
+from polyphony_dask import fit, shim
 
 cloudpickle.register_pickle_by_value(sys.modules[__name__])
+cloudpickle.register_pickle_by_value(fit)
 
 
 def module_of(name: str, source: str) -> types.ModuleType:
@@ -48,11 +48,6 @@ def write_once(path: Path, content: bytes) -> None:
         new.rename(path)
 
 
-def machine() -> str:
-    """What a library is built for: processor and C library."""
-    return f"{platform.machine()} with {' '.join(platform.libc_ver()) or 'no glibc'}"
-
-
 class Parcel:
     """What is shipped, and what it is called."""
 
@@ -61,11 +56,21 @@ class Parcel:
         self.source = inspect.getsource(shim)
         content = hashlib.sha256(self.source.encode() + library)
         self.name = f"polyphony_{content.hexdigest()[:16]}"
-        self.sender = machine()
+        self.needs = fit.needs(library)
 
     def module(self) -> Any:
         """The shim under its name here, whose functions others know too."""
         return module_of(self.name, self.source)
+
+    def load(self, path: str) -> dict[str, Any]:
+        """Loads it here, from where it is, and says what it is."""
+        if not fit.fits(self.needs):
+            raise shim.Misfit(
+                f"the tasks in {path} are built for {self.needs};"
+                f" this machine, the client's, is {fit.here()}"
+            )
+        described: dict[str, Any] = self.module().load(path)
+        return described
 
 
 class TasksPlugin(WorkerPlugin):
@@ -77,24 +82,30 @@ class TasksPlugin(WorkerPlugin):
         self.name = parcel.name
         self.source = parcel.source
         self.library = parcel.library
-        self.sender = parcel.sender
+        self.needs = parcel.needs
 
     def setup(self, worker: Any) -> None:
-        """Writes the library down and loads it; refuses what does not fit."""
-        processor = platform.machine()
-        if processor != self.sender.split()[0]:
-            raise RuntimeError(
-                f"the tasks are built for {self.sender}; worker {worker.address} is {machine()}"
-            )
-        path = Path(worker.local_directory) / f"{self.name}.so"
-        write_once(path, self.library)
+        """Writes the library down and loads it. If it does not fit, whoever connects
+        now is told; tasks that come to a worker which joined later are, one by one."""
+        module: Any = module_of(self.name, self.source)
         try:
-            module_of(self.name, self.source).load(str(path))
-        except OSError as error:
-            raise RuntimeError(
-                f"the tasks were sent from {self.sender} and cannot be loaded by worker"
-                f" {worker.address}, which is {machine()}: {error}"
-            ) from None
+            if not fit.fits(self.needs):
+                raise RuntimeError(
+                    f"the tasks are built for {self.needs};"
+                    f" worker {worker.address} is {fit.here()}"
+                )
+            path = Path(worker.local_directory) / f"{self.name}.so"
+            write_once(path, self.library)
+            try:
+                module.load(str(path))
+            except OSError as error:
+                raise RuntimeError(
+                    f"the tasks, built for {self.needs}, cannot be loaded by worker"
+                    f" {worker.address}, which is {fit.here()}: {error}"
+                ) from None
+        except Exception as error:
+            module.REFUSED = str(error)
+            raise
 
 
 class ShimPlugin(SchedulerPlugin):

@@ -89,6 +89,9 @@ class Library:
 LIBRARY: Library | None = None
 """What this process has loaded."""
 
+REFUSED = ""
+"""Why it has not, where the plugin has tried in vain."""
+
 
 def load(path: str) -> dict[str, Any]:
     """Loads the library, once in a process, and says what it is."""
@@ -150,7 +153,7 @@ def item_of(reply: bytes, number: int) -> tuple[bool, bytes]:
 def loaded() -> Library:
     """The library, which the plugin has loaded before there is work."""
     if LIBRARY is None:
-        raise Misfit("this worker has not loaded the tasks")
+        raise Misfit(REFUSED or "this worker has not loaded the tasks")
     return LIBRARY
 
 

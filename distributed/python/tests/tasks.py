@@ -2,14 +2,15 @@
 
 import os
 import struct
-import unittest
 from pathlib import Path
+
+import pytest
 
 ROOT = Path(__file__).resolve().parents[3]
 
 
 def library() -> Path:
-    """The library; skips the test where it has not been built."""
+    """The library; skips the test where it has not been built, but not under CI."""
     target = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
     built = [
         target / profile / "examples/libtest_tasks.so"
@@ -17,9 +18,10 @@ def library() -> Path:
     ]
     there = [path for path in built if path.exists()]
     if not there:
+        why = "run: cargo build -p distributed --example test_tasks"
         if os.environ.get("CI") == "true":
-            raise AssertionError("run: cargo build -p distributed --example test_tasks")
-        raise unittest.SkipTest("run: cargo build -p distributed --example test_tasks")
+            pytest.fail(why)
+        pytest.skip(why)
     return max(there, key=lambda path: path.stat().st_mtime)
 
 

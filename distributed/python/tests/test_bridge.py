@@ -2,243 +2,118 @@
 behind it."""
 
 import copy
-import logging
-import os
 import signal
 import struct
-import subprocess
-import sys
-import threading
 import time
-import unittest
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from distributed import LocalCluster
+import pytest
 from distributed.versions import get_versions
 
 from polyphony_dask import shim, wire
 from polyphony_dask.bridge import misfits
-from polyphony_dask.wire import Command, Event, Reader
-from tests.tasks import library, request, u64
-
-DEADLINE = 20.0
-"""Seconds; nothing here takes a tenth of it."""
-
-
-class Peer:
-    """The program's end of a bridge."""
-
-    def __init__(self) -> None:
-        boot = "from polyphony_dask.bridge import main; main()"
-        self.process = subprocess.Popen(
-            [sys.executable, "-c", boot],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            env=os.environ | {"PYTHONPATH": str(Path(__file__).resolve().parents[1])},
-        )
-        # Whatever hangs ends by this.
-        self.guard = threading.Timer(DEADLINE, self.process.kill)
-        self.guard.start()
-
-    def say(self, command: Command, *fields: bytes) -> None:
-        assert self.process.stdin
-        self.process.stdin.write(wire.frame(command, *fields))
-        self.process.stdin.flush()
-
-    def connect(self, address: str, tasks: Path, patience: float = 20) -> None:
-        none = wire.number("B", 0)
-        fields = wire.text(address), wire.text(str(tasks)), none, none, none
-        self.say(Command.CONNECT, *fields, wire.number("Q", int(patience * 1000)))
-
-    def hear(self, *expected: Event) -> tuple[Event, Reader]:
-        """The next event but signs of life; it must be one of these."""
-        assert self.process.stdout
-        while True:
-            head = self.process.stdout.read(8)
-            if len(head) < 8:
-                raise AssertionError(
-                    f"the bridge has ended, and not said one of {expected}"
-                )
-            (length,) = struct.unpack("<Q", head)
-            read = Reader(self.process.stdout.read(length))
-            event = Event(read.number("B"))
-            if event == Event.ALIVE:
-                continue
-            if event not in expected:
-                rest = read._message[1:200]
-                raise AssertionError(
-                    f"{event!r} instead of one of {expected}: {rest!r}"
-                )
-            return event, read
-
-    def value(self) -> tuple[int, str, bytes]:
-        """The number, origin and reply of the next value."""
-        while True:
-            event, read = self.hear(Event.DONE, Event.VALUE)
-            if event == Event.VALUE:
-                number, _worker, origin = read.number("Q"), read.text(), read.text()
-                return number, origin, read.data()
-
-    def chunk(self, number: int, *calls: tuple[str, bytes]) -> None:
-        fields = wire.number("Q", number), wire.text(calls[0][0]), wire.number("i", 0)
-        self.say(Command.CHUNK, *fields, wire.data(request(*calls)))
-
-    def call(self, number: int, task: str, *of: tuple[int, int, str]) -> None:
-        fields = (
-            wire.number("Q", number),
-            wire.text(task),
-            wire.number("i", 0),
-            wire.number("I", 0),
-        )
-        holes = [
-            wire.number("Q", n) + wire.number("I", i) + wire.text(t) for n, i, t in of
-        ]
-        pieces = [wire.data(b"")] * (len(of) + 1)
-        self.say(Command.CALL, *fields, wire.many(pieces), wire.many(holes))
-
-    def some(self, command: Command, *numbers: int) -> None:
-        self.say(command, wire.many([wire.number("Q", number) for number in numbers]))
-
-    def close(self) -> int:
-        assert self.process.stdin and self.process.stdout
-        self.process.stdin.close()
-        status = self.process.wait(DEADLINE)
-        self.guard.cancel()
-        self.process.stdout.close()
-        return status
+from polyphony_dask.wire import Command, Event
+from tests.conftest import local_cluster
+from tests.peer import DEADLINE, Peer
+from tests.tasks import u64
 
 
-class BridgeTest(unittest.TestCase):
-    cluster: Any
-    tasks: Path
-
-    @classmethod
-    def setUpClass(cls) -> None:
-        cls.tasks = library()
-        cls.cluster = LocalCluster(
-            n_workers=2,
-            threads_per_worker=1,
-            dashboard_address=None,
-            host="127.0.0.1",
-            silence_logs=logging.CRITICAL,
-        )
-
-    @classmethod
-    def tearDownClass(cls) -> None:
-        cls.cluster.close()
-
-    def connected(self) -> Peer:
-        peer = Peer()
-        self.addCleanup(peer.close)
-        peer.connect(self.cluster.scheduler_address, self.tasks)
-        _, read = peer.hear(Event.READY)
-        self.assertEqual(read.number("I"), 2)
-        names = read.many(lambda: (read.text(), read.text()))
-        self.assertIn(("increment", "u64 -> u64"), names)
-        return peer
-
-    def clients(self) -> list[str]:
-        clients = self.cluster.scheduler.clients
-        return [name for name in clients if "polyphony" in name.lower()]
-
-    def test_values_are_those_of_the_tasks(self) -> None:
-        peer = self.connected()
-        peer.chunk(1, ("increment", u64(1)), ("increment", u64(39)))
-        peer.call(2, "add", (1, 0, "increment"), (1, 1, "increment"))
-        peer.some(Command.RELEASE, 1)
-        peer.some(Command.WANT, 2)
-        number, origin, reply = peer.value()
-        self.assertEqual(
-            (number, origin, shim.item_of(reply, 0)), (2, "", (False, u64(42)))
-        )
-
-    def test_scattered_data_is_an_argument(self) -> None:
-        peer = self.connected()
-        data = bytes([3]) * (8 << 20)
-        peer.say(
-            Command.SCATTER,
-            wire.number("Q", 1),
-            wire.data(struct.pack("<I", len(data)) + data),
-        )
-        for number in (2, 3):
-            peer.call(number, "sum_bytes", (1, 0, "scatter"))
-        peer.some(Command.WANT, 2, 3)
-        for _ in range(2):
-            self.assertEqual(
-                shim.item_of(peer.value()[2], 0), (False, u64(3 * len(data)))
-            )
-
-    def test_a_task_that_kills_workers_is_given_up(self) -> None:
-        peer = self.connected()
-        peer.chunk(1, ("abort", u64(0)))
-        _, read = peer.hear(Event.KILLED)
-        self.assertEqual((read.number("Q"), read.text(), read.number("I")), (1, "abort", 4))
-        self.assertTrue(read.text().startswith("tcp://"))
-        # The replaced workers have the tasks too.
-        peer.chunk(2, ("increment", u64(1)))
-        peer.some(Command.WANT, 2)
-        self.assertEqual(shim.item_of(peer.value()[2], 0), (False, u64(2)))
-
-    def test_nothing_is_left_of_a_program_that_goes_or_is_killed(self) -> None:
-        for end in ("close", "kill"):
-            with self.subTest(end):
-                peer = self.connected()
-                peer.chunk(1, ("increment", u64(1)))
-                peer.hear(Event.DONE)
-                if end == "kill":
-                    peer.process.send_signal(signal.SIGKILL)
-                peer.close()
-                until = time.monotonic() + DEADLINE
-                while self.clients() or self.cluster.scheduler.tasks:
-                    self.assertLess(time.monotonic(), until, self.clients())
-                    time.sleep(0.01)
-
-    def test_what_a_task_prints_is_no_message(self) -> None:
-        peer = self.connected()
-        peer.say(Command.INFO, wire.number("Q", 7))
-        _, read = peer.hear(Event.INFO)
-        self.assertEqual(read.number("Q"), 7)
-        workers = read.many(lambda: (read.text(), read.text(), read.number("I")))
-        self.assertGreaterEqual(len(workers), 1)
-        self.assertEqual({threads for _, _, threads in workers}, {1})
+@pytest.fixture
+def connected(peer: Peer, cluster: Any, tasks: Path) -> Peer:
+    """One on the cluster of two workers."""
+    peer.connect(cluster.scheduler_address, tasks)
+    _, read = peer.hear(Event.READY)
+    assert read.number("I") == 2
+    names = read.many(lambda: (read.text(), read.text()))
+    assert ("increment", "u64 -> u64") in names
+    return peer
 
 
-class RefusalTest(unittest.TestCase):
-    def test_no_scheduler(self) -> None:
-        peer = Peer()
-        peer.connect("tcp://127.0.0.1:9", library(), patience=1)
-        _, read = peer.hear(Event.REFUSED)
-        self.assertIn("no scheduler at tcp://127.0.0.1:9", read.text())
-        self.assertEqual(peer.close(), 0)
+def test_values_are_those_of_the_tasks(connected: Peer) -> None:
+    connected.chunk(1, ("increment", u64(1)), ("increment", u64(39)))
+    connected.call(2, "add", (1, 0, "increment"), (1, 1, "increment"))
+    connected.some(Command.RELEASE, 1)
+    connected.some(Command.WANT, 2)
+    number, origin, reply = connected.value()
+    assert (number, origin, shim.item_of(reply, 0)) == (2, "", (False, u64(42)))
 
-    def test_a_scheduler_that_goes(self) -> None:
-        cluster: Any = LocalCluster(
-            n_workers=0,
-            dashboard_address=None,
-            silence_logs=logging.CRITICAL,
-            host="127.0.0.1",
-        )
-        peer = Peer()
-        peer.connect(cluster.scheduler_address, library(), patience=5)
+
+def test_scattered_data_is_an_argument(connected: Peer) -> None:
+    data = bytes([3]) * (8 << 20)
+    item = wire.data(struct.pack("<I", len(data)) + data)
+    connected.say(Command.SCATTER, wire.number("Q", 1), item)
+    for number in (2, 3):
+        connected.call(number, "sum_bytes", (1, 0, "scatter"))
+    connected.some(Command.WANT, 2, 3)
+    for _ in range(2):
+        _, _, reply = connected.value()
+        assert shim.item_of(reply, 0) == (False, u64(3 * len(data)))
+
+
+def test_a_task_that_kills_workers_is_given_up(connected: Peer) -> None:
+    connected.chunk(1, ("abort", u64(0)))
+    _, read = connected.hear(Event.KILLED)
+    assert (read.number("Q"), read.text(), read.number("I")) == (1, "abort", 4)
+    assert read.text().startswith("tcp://")
+    # The replaced workers have the tasks too.
+    connected.chunk(2, ("increment", u64(1)))
+    connected.some(Command.WANT, 2)
+    _, _, reply = connected.value()
+    assert shim.item_of(reply, 0) == (False, u64(2))
+
+
+@pytest.mark.parametrize("end", ["close", "kill"])
+def test_nothing_is_left_of_a_program(connected: Peer, cluster: Any, end: str) -> None:
+    connected.chunk(1, ("increment", u64(1)))
+    connected.hear(Event.DONE)
+    scheduler = cluster.scheduler
+    if end == "kill":
+        connected.process.send_signal(signal.SIGKILL)
+    connected.close()
+    until = time.monotonic() + DEADLINE
+
+    def left() -> list[str]:
+        clients = [name for name in scheduler.clients if "polyphony" in name.lower()]
+        return [*clients, *map(str, scheduler.tasks)]
+
+    while left():
+        assert time.monotonic() < until, left()
+        time.sleep(0.01)
+
+
+def test_workers_are_told(connected: Peer) -> None:
+    connected.say(Command.INFO, wire.number("Q", 7))
+    _, read = connected.hear(Event.INFO)
+    assert read.number("Q") == 7
+    workers = read.many(lambda: (read.text(), read.text(), read.number("I")))
+    assert {threads for _, _, threads in workers} == {1}
+
+
+def test_no_scheduler(peer: Peer, tasks: Path) -> None:
+    peer.connect("tcp://127.0.0.1:9", tasks, patience=1)
+    _, read = peer.hear(Event.REFUSED)
+    assert "no scheduler at tcp://127.0.0.1:9" in read.text()
+    assert peer.close() == 0
+
+
+def test_a_scheduler_that_goes(new_peer: Callable[[], Peer], tasks: Path) -> None:
+    with local_cluster(0) as cluster:
+        peer = new_peer()
+        peer.connect(cluster.scheduler_address, tasks, patience=5)
         peer.hear(Event.READY)
-        cluster.close()
-        _, read = peer.hear(Event.LOST)
-        self.assertIn("scheduler", read.text())
-        self.assertEqual(peer.close(), 0)
-
-    def test_other_versions_are_named(self) -> None:
-        ours: Any = get_versions()
-        theirs = copy.deepcopy(ours)
-        same = {"client": ours, "scheduler": ours, "workers": {"tcp://a": theirs}}
-        self.assertEqual(misfits(same), [])
-        theirs["packages"]["distributed"] = "2000.1.0"
-        [unlike] = misfits(same)
-        ours_is = ours["packages"]["distributed"]
-        self.assertEqual(
-            unlike, f"worker tcp://a has distributed 2000.1.0, the client {ours_is}"
-        )
+    _, read = peer.hear(Event.LOST)
+    assert "scheduler" in read.text()
+    assert peer.close() == 0
 
 
-if __name__ == "__main__":
-    unittest.main()
+def test_other_versions_are_named() -> None:
+    ours: Any = get_versions()
+    theirs = copy.deepcopy(ours)
+    same = {"client": ours, "scheduler": ours, "workers": {"tcp://a": theirs}}
+    assert misfits(same) == []
+    theirs["packages"]["distributed"] = "2000.1.0"
+    ours_is = ours["packages"]["distributed"]
+    [unlike] = misfits(same)
+    assert unlike == f"worker tcp://a has distributed 2000.1.0, the client {ours_is}"

@@ -26,10 +26,11 @@ use super::wire::{self, Command, Event};
 const BOOT: &str = include_str!("boot.py");
 
 /// The modules, each behind those that it imports.
-const MODULES: [(&str, &str); 5] = [
+const MODULES: [(&str, &str); 6] = [
     ("polyphony_dask", include_str!("../../python/polyphony_dask/__init__.py")),
     ("polyphony_dask.wire", include_str!("../../python/polyphony_dask/wire.py")),
     ("polyphony_dask.shim", include_str!("../../python/polyphony_dask/shim.py")),
+    ("polyphony_dask.fit", include_str!("../../python/polyphony_dask/fit.py")),
     ("polyphony_dask.plugin", include_str!("../../python/polyphony_dask/plugin.py")),
     ("polyphony_dask.bridge", include_str!("../../python/polyphony_dask/bridge.py")),
 ];

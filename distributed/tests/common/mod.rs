@@ -56,6 +56,15 @@ pub(crate) const LOG: Task<(String, u64), u64> = Task::new("log", |(file, x)| {
     x + 1
 });
 
+/// The same, and it takes 5 ms.
+pub(crate) const LOG_SLOWLY: Task<(String, u64), u64> = Task::new("log_slowly", |(file, x)| {
+    std::thread::sleep(Duration::from_millis(5));
+    let mut log = OpenOptions::new().create(true).append(true).open(file).expect("a log");
+    // At once, since others write too.
+    log.write_all(format!("{x}\n").as_bytes()).expect("a line");
+    x + 1
+});
+
 /// Makes a file, to show that it ran.
 pub(crate) const TOUCH: Task<(u64, String), u64> = Task::new("touch", |(x, file)| {
     std::fs::write(file, "").expect("a file");
@@ -89,6 +98,7 @@ pub(crate) fn registry() -> Registry {
         .with(&SUM)
         .with(&SUM_BYTES)
         .with(&LOG)
+        .with(&LOG_SLOWLY)
         .with(&TOUCH)
         .with(&WAIT_FOR)
         .with(&SLEEP)
@@ -115,11 +125,13 @@ pub(crate) fn clients(n_workers: usize) -> impl Iterator<Item = (String, Client)
     })
 }
 
-/// Runs `work`, which must come to an end.
-///
-/// # Panics
-/// If it does not, by then.
+/// Runs `work`, which must come to an end, or the tests end by the deadline.
 pub(crate) fn within<R: Send>(work: impl FnOnce() -> R + Send) -> R {
+    within_time(DEADLINE, work)
+}
+
+/// As [`within`], of another deadline.
+pub(crate) fn within_time<R: Send>(deadline: Duration, work: impl FnOnce() -> R + Send) -> R {
     std::thread::scope(|scope| {
         let (ended, end) = channel();
         let worker = scope.spawn(move || {
@@ -127,9 +139,9 @@ pub(crate) fn within<R: Send>(work: impl FnOnce() -> R + Send) -> R {
             let _ = ended.send(());
             result
         });
-        if end.recv_timeout(DEADLINE) == Err(RecvTimeoutError::Timeout) {
+        if end.recv_timeout(deadline) == Err(RecvTimeoutError::Timeout) {
             // The scope would wait for ever too.
-            eprintln!("still hanging after {DEADLINE:?}");
+            eprintln!("still hanging after {deadline:?}");
             std::process::abort();
         }
         worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))

@@ -13,15 +13,29 @@ use nix::unistd::Pid;
 use tempfile::TempDir;
 
 use crate::common::eventually;
+use crate::proc_net;
 
-/// A scheduler and its workers; they end with it.
+/// A scheduler and its workers; they end with it, and nothing of them is left.
 #[derive(Debug)]
 pub(crate) struct Cluster {
     pub(crate) address: String,
     pub(crate) scheduler: Child,
     /// Nannies, each of which looks after a worker process.
     pub(crate) workers: Vec<Child>,
-    _files: TempDir,
+    setup: Setup,
+    files: TempDir,
+}
+
+/// How a cluster is started.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Setup {
+    pub(crate) workers: usize,
+    /// Python that the scheduler runs first.
+    pub(crate) scheduler_first: &'static str,
+    /// The folder of certificates, if it is to speak TLS.
+    pub(crate) certificates: Option<PathBuf>,
+    /// How long a worker may be silent.
+    pub(crate) worker_ttl: Option<&'static str>,
 }
 
 /// Runs Dask's command line until this program is gone, however it goes.
@@ -85,43 +99,112 @@ pub(crate) fn end_shared() {
     SHARED.lock().unwrap_or_else(PoisonError::into_inner).take();
 }
 
-impl Cluster {
-    /// Starts the scheduler and so many workers, and waits until all are there.
-    pub(crate) fn start(workers: usize) -> Self {
-        let python = python().expect("a Python");
+impl Setup {
+    fn run(&self, files: &Path, first: &str, arguments: &[&str]) -> Child {
+        let mut command = Command::new(python().expect("a Python"));
+        command.args(["-P", "-c", &format!("{first}\n{RUN}")]).args(arguments);
+        command.arg("--scheduler-file").arg(files.join("scheduler.json"));
+        // Even without a dashboard there is a page of metrics, on all addresses.
+        command.args(["--host", "127.0.0.1", "--no-dashboard"]);
+        command.args(["--dashboard-address", "127.0.0.1:0"]);
+        if let Some(folder) = &self.certificates {
+            command.args(["--protocol", "tls", "--tls-ca-file"]).arg(folder.join("ca.pem"));
+            command.arg("--tls-cert").arg(folder.join("certificate.pem"));
+            command.arg("--tls-key").arg(folder.join("key.pem"));
+        }
+        command.current_dir(files).env("DASK_TEMPORARY_DIRECTORY", files);
+        let ttl = self.worker_ttl.unwrap_or("10s");
+        command.env("DASK_DISTRIBUTED__SCHEDULER__WORKER_TTL", ttl);
+        command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
+        command.process_group(0).spawn().expect("a process")
+    }
+
+    /// Starts the scheduler and the workers, and waits until all are there.
+    pub(crate) fn start(self) -> Cluster {
         let files = tempfile::tempdir().expect("a directory");
-        let file = files.path().join("scheduler.json");
-        let run = |arguments: &[&str]| {
-            let mut command = Command::new(&python);
-            command.args(["-P", "-c", RUN]).args(arguments).arg("--scheduler-file").arg(&file);
-            // Even without a dashboard there is a page of metrics, on all addresses.
-            command.args(["--host", "127.0.0.1", "--no-dashboard"]);
-            command.args(["--dashboard-address", "127.0.0.1:0"]);
-            command.current_dir(files.path()).env("DASK_TEMPORARY_DIRECTORY", files.path());
-            command.env("DASK_DISTRIBUTED__SCHEDULER__WORKER_TTL", "10s");
-            command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
-            command.process_group(0).spawn().expect("a process")
-        };
-        let scheduler = run(&["scheduler", "--port", "0"]);
-        let worker = |_| run(&["worker", "--nworkers", "1", "--nthreads", "1"]);
-        let workers: Vec<_> = (0..workers).map(worker).collect();
-        let mut cluster = Self { address: String::new(), scheduler, workers, _files: files };
+        let scheduler = self.run(files.path(), self.scheduler_first, &["scheduler", "--port", "0"]);
+        let (address, workers) = (String::new(), Vec::new());
+        let mut cluster = Cluster { address, scheduler, workers, setup: self, files };
+        (0..cluster.setup.workers).for_each(|_| cluster.add_worker());
+        let file = cluster.files.path().join("scheduler.json");
         eventually("the scheduler has an address", || {
             let told = fs::read(&file).unwrap_or_default();
             let told: serde_json::Value = serde_json::from_slice(&told).unwrap_or_default();
             cluster.address = told["address"].as_str().unwrap_or_default().to_owned();
             !cluster.address.is_empty()
         });
-        let client = cluster.connect();
-        let all = cluster.workers.len();
-        eventually("the workers are there", || client.info().workers.len() == all);
+        if cluster.setup.workers > 0 {
+            let client = cluster.connect();
+            cluster.wait_for_workers(&client);
+        }
         cluster
+    }
+}
+
+impl Cluster {
+    /// Of so many workers.
+    pub(crate) fn start(workers: usize) -> Self {
+        Setup { workers, ..Setup::default() }.start()
+    }
+
+    /// Starts another worker.
+    pub(crate) fn add_worker(&mut self) {
+        let arguments = ["worker", "--nworkers", "1", "--nthreads", "1"];
+        self.workers.push(self.setup.run(self.files.path(), "", &arguments));
+    }
+
+    /// Starts another worker, without a nanny, that runs some Python first.
+    pub(crate) fn add_worker_that_runs(&mut self, first: &str) {
+        let arguments = ["worker", "--no-nanny", "--nthreads", "1"];
+        self.workers.push(self.setup.run(self.files.path(), first, &arguments));
+    }
+
+    /// Waits until all are there that were started.
+    pub(crate) fn wait_for_workers(&self, client: &Client) {
+        eventually("the workers are there", || client.info().workers.len() == self.workers.len());
     }
 
     /// How to connect to it.
     pub(crate) fn dask(&self) -> DaskCluster {
         let dask = Client::dask(&self.address).tasks(library());
-        dask.python(python().expect("a Python")).patience(Duration::from_secs(20))
+        let dask = dask.python(python().expect("a Python")).patience(Duration::from_secs(20));
+        match &self.setup.certificates {
+            Some(folder) => with_certificates(dask, folder),
+            None => dask,
+        }
+    }
+
+    /// What a Python client of Dask's prints that runs this code: it is `client`.
+    pub(crate) fn ask(&self, code: &str) -> String {
+        let connect =
+            format!("from distributed import Client\nclient = Client({:?})\n", self.address);
+        let mut program = Command::new(python().expect("a Python"));
+        let said = program.args(["-P", "-c", &(connect + code)]).output().expect("Python");
+        assert!(said.status.success(), "{}", String::from_utf8_lossy(&said.stderr));
+        String::from_utf8_lossy(&said.stdout).trim().to_owned()
+    }
+
+    /// The bridges of this program that are connected to it: children with a socket
+    /// whose other end is the scheduler's.
+    pub(crate) fn bridges(&self) -> Vec<u32> {
+        let port: u16 = self.address.rsplit(':').next().and_then(|p| p.parse().ok()).expect("one");
+        let is_to = |socket: &proc_net::Socket| socket.remote.port() == port;
+        let is_connected = |pid: &u32| proc_net::sockets(*pid).iter().any(is_to);
+        let children = children(std::process::id()).into_iter();
+        let started: Vec<_> = self.processes().into_iter().collect();
+        children.filter(|pid| !started.contains(pid)).filter(is_connected).collect()
+    }
+
+    /// The bridge of the one client that it has here.
+    pub(crate) fn bridge(&self) -> u32 {
+        let bridges = self.bridges();
+        assert_eq!(bridges.len(), 1, "one client, one bridge");
+        bridges[0]
+    }
+
+    /// Scheduler and nannies.
+    pub(crate) fn processes(&self) -> Vec<u32> {
+        self.workers.iter().chain([&self.scheduler]).map(Child::id).collect()
     }
 
     pub(crate) fn connect(&self) -> Client {
@@ -137,11 +220,37 @@ impl Cluster {
 
 impl Drop for Cluster {
     fn drop(&mut self) {
+        let is_well = !std::thread::panicking();
+        if is_well {
+            eventually("no client has left its bridge", || self.bridges().is_empty());
+        }
         for child in self.workers.iter_mut().chain([&mut self.scheduler]) {
             let _ = killpg(Pid::from_raw(child.id().cast_signed()), Signal::SIGKILL);
             let _ = child.wait();
         }
+        if is_well {
+            let folder = self.files.path();
+            eventually("no process of it is left", || with_environment(folder).is_empty());
+        }
     }
+}
+
+/// Adds those of `scripts/certificates` in that folder.
+pub(crate) fn with_certificates(dask: DaskCluster, folder: &Path) -> DaskCluster {
+    let [ca, certificate, key] = ["ca.pem", "certificate.pem", "key.pem"].map(|f| folder.join(f));
+    dask.certificates(ca, certificate, key)
+}
+
+/// The processes whose environment has this folder in it.
+pub(crate) fn with_environment(folder: &Path) -> Vec<u32> {
+    let folder = folder.as_os_str().as_encoded_bytes();
+    let all = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let pids = all.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    let has_it = |pid: &u32| {
+        let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+        environment.windows(folder.len()).any(|window| window == folder)
+    };
+    pids.filter(has_it).collect()
 }
 
 /// The children of a process.

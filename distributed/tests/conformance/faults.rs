@@ -1,29 +1,34 @@
 //! What only a cluster of other machines' processes can suffer: real signals to
 //! scheduler, workers, bridge and client.
+//!
+//! Dask runs a task at least once: one whose worker dies runs again, whatever it has
+//! done already. What is promised is that its caller hears of each result once.
 
+use std::collections::HashSet;
+use std::io::BufRead;
 use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use distributed::{Client, Error};
+use distributed::{Client, Error, Future, as_completed};
 use nix::sys::signal::Signal;
-use processes::Task;
 
-use crate::common::{INCREMENT, SLEEP, SUM_BYTES, WAIT_FOR, directory, eventually, text};
-use crate::dask::{Cluster, children, library, python, shared, signal};
+use crate::common::{INCREMENT, LOG_SLOWLY, SLEEP, WAIT_FOR, directory, eventually, text};
+use crate::dask::{Cluster, Setup, children, library, python, signal, with_environment};
 
+/// Each on a cluster of its own.
 pub(crate) const TESTS: &[(&str, fn())] = &[
     ("workers_that_are_killed_cost_no_result", workers_that_are_killed_cost_no_result),
+    ("a_worker_that_its_nanny_restarts_has_the_tasks", a_worker_that_its_nanny_restarts),
+    ("a_worker_that_comes_late_has_the_tasks", a_worker_that_comes_late),
+    ("a_worker_that_is_stopped_costs_no_result", a_worker_that_is_stopped),
+    ("a_restart_by_another_client_is_told", a_restart_by_another_client),
     ("a_scheduler_that_is_killed_is_one_clear_error", a_scheduler_that_is_killed),
     ("a_bridge_that_is_killed_is_one_clear_error", a_bridge_that_is_killed),
     ("a_bridge_that_is_stopped_is_killed_in_time", a_bridge_that_is_stopped),
     ("a_client_that_is_killed_leaves_nothing", a_client_that_is_killed),
     ("a_closed_client_settles_what_waits", a_closed_client_settles_what_waits),
-    ("other_tasks_are_refused_and_named", other_tasks_are_refused_and_named),
-    ("no_cluster_and_no_library_are_told", no_cluster_and_no_library_are_told),
-    ("what_it_cannot_do_is_an_error", what_it_cannot_do_is_an_error),
-    ("data_of_64_mib_is_scattered", data_of_64_mib_is_scattered),
-    ("every_listener_is_on_loopback", every_listener_is_on_loopback),
 ];
 
 /// Tells the process that is to be killed whom to connect to.
@@ -42,37 +47,124 @@ pub(crate) fn inside() -> Option<ExitCode> {
     Some(ExitCode::FAILURE)
 }
 
-/// The bridge of this process that was started last.
-fn bridge() -> u32 {
-    let of_python = |pid: &u32| {
-        let line = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-        String::from_utf8_lossy(&line).contains("polyphony_dask.bridge")
-    };
-    children(std::process::id()).into_iter().filter(of_python).max().expect("a bridge")
-}
-
 fn runs(pid: u32) -> bool {
     std::fs::read_to_string(format!("/proc/{pid}/stat"))
         .is_ok_and(|stat| !stat.rsplit(')').next().is_some_and(|rest| rest.starts_with(" Z")))
 }
 
+/// Calls that each write a line into the log and take a while.
+fn logged(client: &Client, log: &Path, count: u64) -> Vec<Future<u64>> {
+    client.map(&LOG_SLOWLY, (0..count).map(|n| (text(log), n)))
+}
+
+/// Every result is right and comes once; the log says that each call ran.
+fn all_come_once(futures: Vec<Future<u64>>, log: &Path) {
+    let ids: Vec<_> = futures.iter().map(Future::id).collect();
+    let mut heard = HashSet::new();
+    for future in as_completed(futures) {
+        let place = ids.iter().position(|id| *id == future.id()).expect("one of them");
+        assert_eq!(future.result().expect("every result"), place as u64 + 1);
+        assert!(heard.insert(place), "{place} comes twice");
+    }
+    assert_eq!(heard.len(), ids.len());
+    let lines = std::fs::read_to_string(log).expect("a log");
+    let ran: HashSet<usize> = lines.lines().map(|line| line.parse().expect("a number")).collect();
+    assert_eq!(ran, heard);
+}
+
+fn wait_for_lines(log: &Path, count: usize) {
+    eventually("some have run", || {
+        std::fs::read_to_string(log).is_ok_and(|lines| lines.lines().count() >= count)
+    });
+}
+
 fn workers_that_are_killed_cost_no_result() {
     let cluster = Cluster::start(2);
     let client = cluster.connect();
-    let futures = client.map(&SLEEP, vec![5; 400]);
-    for _ in 0..2 {
-        std::thread::sleep(Duration::from_millis(300));
-        if let Some(pid) = cluster.worker_pids().first() {
-            signal(*pid, Signal::SIGKILL);
-        }
+    let directory = directory();
+    let log = directory.path().join("log");
+    let futures = logged(&client, &log, 400);
+    for lines in [20, 100] {
+        wait_for_lines(&log, lines);
+        signal(cluster.worker_pids()[0], Signal::SIGKILL);
     }
     // And one together with its nanny, which nobody starts again.
+    wait_for_lines(&log, 200);
     let (nanny, worker) = (cluster.workers[1].id(), children(cluster.workers[1].id()));
     signal(nanny, Signal::SIGKILL);
     worker.into_iter().for_each(|pid| signal(pid, Signal::SIGKILL));
-    assert_eq!(client.gather(futures).expect("every result"), vec![5; 400]);
+    all_come_once(futures, &log);
     let after = client.map(&INCREMENT, 0..100);
     assert_eq!(client.gather(after).expect("values"), (1..=100).collect::<Vec<_>>());
+}
+
+fn a_worker_that_its_nanny_restarts() {
+    let cluster = Cluster::start(1);
+    let client = cluster.connect();
+    let directory = directory();
+    let log = directory.path().join("log");
+    let futures = logged(&client, &log, 60);
+    wait_for_lines(&log, 1);
+    let before = cluster.worker_pids();
+    signal(before[0], Signal::SIGKILL);
+    all_come_once(futures, &log);
+    let after = cluster.worker_pids();
+    assert!(after.len() == 1 && after != before, "{before:?}, {after:?}");
+}
+
+fn a_worker_that_comes_late() {
+    let mut cluster = Cluster::start(0);
+    let client = cluster.connect();
+    let directory = directory();
+    let log = directory.path().join("log");
+    let futures = logged(&client, &log, 60);
+    assert!(client.info().workers.is_empty());
+    assert!(!log.exists(), "nobody is there to run it");
+    cluster.add_worker();
+    all_come_once(futures, &log);
+    // Another comes in the middle of a map, and takes its part.
+    let second = directory.path().join("second");
+    let futures = logged(&client, &second, 1_500);
+    wait_for_lines(&second, 1);
+    cluster.add_worker();
+    all_come_once(futures, &second);
+    let did: Vec<u64> = client.info().workers.iter().map(|worker| worker.done).collect();
+    assert!(did.len() == 2 && did.iter().all(|did| *did > 0), "{did:?}");
+}
+
+fn a_worker_that_is_stopped() {
+    let cluster = Setup { workers: 2, worker_ttl: Some("5s"), ..Setup::default() }.start();
+    let client = cluster.connect();
+    let directory = directory();
+    let log = directory.path().join("log");
+    let futures = logged(&client, &log, 200);
+    wait_for_lines(&log, 20);
+    let stopped = cluster.worker_pids()[0];
+    signal(stopped, Signal::SIGSTOP);
+    let begun = Instant::now();
+    all_come_once(futures, &log);
+    // Dask looks each 5 s who has been silent for 5 s, and may restart that one first.
+    assert!(begun.elapsed() < Duration::from_secs(40), "{:?}", begun.elapsed());
+}
+
+fn a_restart_by_another_client() {
+    let cluster = Cluster::start(1);
+    let client = cluster.connect();
+    let directory = directory();
+    let gate = directory.path().join("gate");
+    let mut waits = client.map(&WAIT_FOR, vec![text(&gate); 3]).into_iter();
+    eventually("one runs", || client.info().running == 1);
+    cluster.ask("client.restart()");
+    match waits.next().expect("that one").result() {
+        Err(Error::Dask { task: "wait_for", why }) => {
+            assert_eq!(why, "another client has restarted the cluster");
+        }
+        other => panic!("{other:?}"),
+    }
+    // Those that had not been sent are, to workers that are new and have the tasks.
+    std::fs::write(&gate, "").expect("a file");
+    assert_eq!(client.gather(waits).expect("values"), [0, 0]);
+    assert_eq!(client.submit(&INCREMENT, 1).result().expect("a value"), 2);
 }
 
 fn a_scheduler_that_is_killed() {
@@ -88,15 +180,16 @@ fn a_bridge_that_is_killed() {
     let cluster = Cluster::start(1);
     let client = cluster.connect();
     let waits = client.submit(&SLEEP, 60_000);
-    signal(bridge(), Signal::SIGKILL);
+    signal(cluster.bridge(), Signal::SIGKILL);
     lost(&client, waits.result(), "the bridge to Dask has ended");
+    cluster_forgets(&cluster);
 }
 
 fn a_bridge_that_is_stopped() {
     let cluster = Cluster::start(1);
     let client = cluster.dask().patience(Duration::from_secs(3)).connect().expect("a client");
     let waits = client.submit(&SLEEP, 60_000);
-    let bridge = bridge();
+    let bridge = cluster.bridge();
     signal(bridge, Signal::SIGSTOP);
     lost(&client, waits.result(), "gave no sign of life");
     assert!(!runs(bridge));
@@ -113,24 +206,42 @@ fn lost(client: &Client, waited: Result<u64, Error>, expected: &str) {
     assert!(client.info().workers.is_empty());
 }
 
-fn a_client_that_is_killed() {
-    use std::io::BufRead;
+/// The scheduler knows no client but who asks, and no task.
+fn cluster_forgets(cluster: &Cluster) {
+    let known = cluster.ask(
+        "
+import time
+def known(dask_scheduler):
+    clients = [name for name in dask_scheduler.clients if 'polyphony' in name.lower()]
+    return clients + list(dask_scheduler.tasks)
+until = time.monotonic() + 30
+while (left := client.run_on_scheduler(known)) and time.monotonic() < until:
+    time.sleep(0.05)
+print(left)
+",
+    );
+    assert_eq!(known, "[]");
+}
 
+fn a_client_that_is_killed() {
     let cluster = Cluster::start(2);
-    let observer = cluster.connect();
+    let files = directory();
     let mut program = Command::new(std::env::current_exe().expect("a path"));
     program.env(KILLED, &cluster.address).stdout(Stdio::piped());
+    // It, its bridge and their children have this in their environment.
+    program.env("TMPDIR", files.path());
     let mut client = program.spawn().expect("a process");
     let mut line = String::new();
     let mut said = std::io::BufReader::new(client.stdout.take().expect("a pipe"));
     said.read_line(&mut line).expect("a line");
     assert_eq!(line, "connected\n");
-    let left = children(client.id());
-    assert!(!left.is_empty(), "it has a bridge");
+    assert!(with_environment(files.path()).len() >= 2, "it has a bridge");
     client.kill().expect("it runs");
     assert_eq!(client.wait().expect("a child").signal(), Some(9));
-    eventually("its bridge is gone", || left.iter().all(|pid| !runs(*pid)));
-    drop(observer);
+    eventually("its bridge is gone", || with_environment(files.path()).is_empty());
+    let left: Vec<_> = std::fs::read_dir(files.path()).expect("a directory").collect();
+    assert!(left.is_empty(), "{left:?}");
+    cluster_forgets(&cluster);
 }
 
 fn a_closed_client_settles_what_waits() {
@@ -140,107 +251,11 @@ fn a_closed_client_settles_what_waits() {
     let gate = text(&directory.path().join("gate"));
     let waits = client.map(&WAIT_FOR, vec![gate; 20]);
     eventually("some run", || client.info().running > 0);
-    let bridge = bridge();
+    let bridge = cluster.bridge();
     client.close();
     assert!(!runs(bridge));
     for future in waits {
         assert!(matches!(future.result(), Err(Error::Closed { task: "wait_for" })));
     }
-}
-
-fn other_tasks_are_refused_and_named() {
-    const OTHER: Task<u32, String> = Task::new("increment", |x| x.to_string());
-    const NEW: Task<u32, u32> = Task::new("new", |x| x);
-    let client = shared().connect();
-    match client.submit(&OTHER, 1).result() {
-        Err(Error::OtherTask { task: "increment", here, there }) => {
-            assert_eq!((&here[..], &there[..]), ("u32 -> String", "u64 -> u64"));
-        }
-        other => panic!("{other:?}"),
-    }
-    match client.submit(&NEW, 1).result() {
-        Err(Error::Call(processes::Error::UnknownTask { task: "new", known })) => {
-            assert!(known.contains(&"increment".to_owned()));
-        }
-        other => panic!("{other:?}"),
-    }
-    assert!(distributed::delayed(&OTHER, 1).compute(&client).is_err());
-    assert_eq!(client.submit(&INCREMENT, 1).result().expect("a value"), 2);
-}
-
-fn no_cluster_and_no_library_are_told() {
-    let nobody = Client::dask("tcp://127.0.0.1:9").python(python().expect("a Python"));
-    let nobody = nobody.patience(Duration::from_secs(1));
-    match nobody.clone().tasks(library()).connect() {
-        Err(Error::Refused(why)) => {
-            assert!(why.contains("no scheduler at tcp://127.0.0.1:9"), "{why}");
-        }
-        other => panic!("{other:?}"),
-    }
-    match nobody.clone().tasks("/none.so").connect() {
-        Err(Error::Missing(why)) => assert!(why.contains("export_tasks!"), "{why}"),
-        other => panic!("{other:?}"),
-    }
-    match nobody.tasks(library()).python("/none").connect() {
-        Err(Error::Missing(why)) => assert!(why.contains("/none"), "{why}"),
-        other => panic!("{other:?}"),
-    }
-    // The tests are no library of tasks, though they are a file.
-    let test = std::env::current_exe().expect("a path");
-    match shared().dask().tasks(test).connect() {
-        Err(Error::Refused(why)) => assert!(!why.is_empty(), "{why}"),
-        other => panic!("{other:?}"),
-    }
-}
-
-fn what_it_cannot_do_is_an_error() {
-    let client = shared().connect();
-    assert!(matches!(client.scale(3), Err(Error::Unsupported { .. })));
-    let limited = client.with().deadline(Duration::from_secs(1)).submit(&INCREMENT, 1).result();
-    assert!(matches!(limited, Err(Error::Unsupported { .. })), "{limited:?}");
-}
-
-fn data_of_64_mib_is_scattered() {
-    let client = shared().connect();
-    let data = client.scatter(&vec![1_u8; 64 << 20]);
-    let sums = [client.submit(&SUM_BYTES, &data), client.submit(&SUM_BYTES, &data)];
-    assert_eq!(client.gather(sums).expect("sums"), [64 << 20; 2]);
-}
-
-fn every_listener_is_on_loopback() {
-    let cluster = shared();
-    let client = cluster.connect();
-    let mut processes = vec![bridge(), cluster.scheduler.id()];
-    processes.extend(cluster.workers.iter().map(std::process::Child::id));
-    processes.extend(cluster.worker_pids());
-    let mut listeners = 0;
-    for pid in processes {
-        let inodes = sockets(pid);
-        for table in ["tcp", "tcp6"] {
-            let table = std::fs::read_to_string(format!("/proc/{pid}/net/{table}"));
-            for line in table.expect("a table").lines().skip(1) {
-                let fields: Vec<&str> = line.split_whitespace().collect();
-                // 0A is a socket that listens; addresses are in host order.
-                if fields[3] == "0A" && inodes.contains(&fields[9].to_owned()) {
-                    let (address, _port) = fields[1].split_once(':').expect("address and port");
-                    let loopback = address == "0100007F" || address.ends_with("01000000");
-                    assert!(loopback && address != "00000000", "{pid} listens on {address}");
-                    listeners += 1;
-                }
-            }
-        }
-    }
-    assert!(listeners >= 3, "the scheduler and two workers listen, at least");
-    drop(client);
-}
-
-/// The sockets that a process has open, by inode.
-fn sockets(pid: u32) -> Vec<String> {
-    let open = std::fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
-    let targets = open.filter_map(|fd| std::fs::read_link(fd.path()).ok());
-    let inode = |target: std::path::PathBuf| {
-        let target = target.to_str()?;
-        Some(target.strip_prefix("socket:[")?.strip_suffix(']')?.to_owned())
-    };
-    targets.filter_map(inode).collect()
+    cluster_forgets(&cluster);
 }

@@ -35,6 +35,20 @@ pub(super) fn run(suite: &Suite, python: Option<&Interpreter>) -> ExitCode {
         eprintln!("`report render` will not find these times: {e}");
         None
     });
+    if python.is_none() {
+        let of = |workload: &dyn Erased| {
+            let models = 0..workload.description().models.len();
+            models.filter(|&model| workload.needs_python(model)).count()
+        };
+        let left_out: usize = suite.workloads.iter().map(|workload| of(&**workload)).sum();
+        if left_out > 0 {
+            eprintln!(
+                "{left_out} rows of {} are left out: they need a Python, which `report run \
+                 --python` brings, or POLYPHONY_PEER_PYTHON and POLYPHONY_PEER_SCRIPT name",
+                suite.topic
+            );
+        }
+    }
     let mut all_well = true;
     for workload in &suite.workloads {
         all_well &= group(&mut criterion, suite.topic, &**workload, python, root.as_deref());
@@ -55,13 +69,14 @@ fn group(
     let mut group = criterion.benchmark_group(format!("{topic}/{}", described.workload));
     let mut all_well = true;
     for (model, name) in described.models.iter().enumerate() {
-        if workload.is_python(model) && python.is_none() {
+        if workload.needs_python(model) && python.is_none() {
             continue;
         }
         let mut last: Option<(u64, Duration)> = None;
         for &parameter in &described.parameters {
             let id = format!("{topic}/{}/{name}/{parameter}", described.workload);
-            if let Some(why) = too_slow(described.patience, last, parameter) {
+            let grown = |from| growth(workload, from, parameter);
+            if let Some(why) = too_slow(described.patience, last, grown) {
                 println!("{id} is left out: {why}");
                 break;
             }
@@ -116,15 +131,25 @@ fn forget(root: Option<&Path>, topic: &str, workload: &str, model: &str, paramet
     }
 }
 
+/// How many times the work of a smaller parameter it is: by the elements, where they
+/// are known, since a parameter may be an exponent.
+fn growth(workload: &dyn Erased, from: u64, to: u64) -> f64 {
+    let elements = |parameter| match workload.work(parameter) {
+        Some(Work::Elements(n)) => n,
+        _ => parameter,
+    };
+    elements(to) as f64 / elements(from).max(1) as f64
+}
+
 /// Why a parameter is not tried, if it is expected to exceed the patience: the
-/// time at the parameter before is taken to grow in proportion.
+/// time at the parameter before is taken to grow as the work does.
 fn too_slow(
     patience: Option<Duration>,
     last: Option<(u64, Duration)>,
-    parameter: u64,
+    growth: impl Fn(u64) -> f64,
 ) -> Option<String> {
     let (patience, (smaller, took)) = (patience?, last?);
-    let expected = took.mul_f64(parameter as f64 / smaller.max(1) as f64);
+    let expected = took.mul_f64(growth(smaller));
     (expected > patience)
         .then(|| format!("{took:.1?} at {smaller} makes {expected:.1?} likely, over {patience:?}"))
 }

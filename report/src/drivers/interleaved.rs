@@ -77,7 +77,7 @@ pub(super) fn run(
 fn plan(suite: &Suite, python: bool) -> Vec<(CellId, usize)> {
     let cells = suite.workloads.iter().flat_map(|workload| {
         let described = workload.description();
-        let models = (0..described.models.len()).filter(|&m| python || !workload.is_python(m));
+        let models = (0..described.models.len()).filter(|&m| python || !workload.needs_python(m));
         let models = models.count();
         described.parameters.iter().map(move |&parameter| {
             (CellId { workload: described.workload.clone(), parameter }, models)
@@ -158,11 +158,11 @@ impl<'a> Sampler<'a> {
         }
     }
 
-    /// The models that this run has: Python's only where there is a Python.
+    /// The models that this run has: those that need a Python only where there is one.
     fn models(&self) -> impl Iterator<Item = usize> + use<'a> {
         let (workload, python) = (self.workload, self.python.is_some());
         (0..workload.description().models.len())
-            .filter(move |&model| python || !workload.is_python(model))
+            .filter(move |&model| python || !workload.needs_python(model))
     }
 
     /// Takes over what an earlier part of the run found too slow.

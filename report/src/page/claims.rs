@@ -3,7 +3,7 @@
 use super::{columns, keyed};
 use crate::claim::Claim;
 use crate::comparison::{Comparison, Source, Table};
-use crate::description::is_python;
+use crate::description::needs_python;
 use crate::document::{self, Block, Document, Grid, Text, Tone};
 use crate::record::Run;
 use crate::units::{count, digits, ratio_interval};
@@ -13,7 +13,7 @@ pub(super) fn claims(page: &mut Document, comparison: &Comparison) {
     let (left_out, verdicts): (Vec<_>, Vec<(&Table, &Verdict)>) = comparison
         .tables()
         .flat_map(|table| table.verdicts.iter().map(move |verdict| (table, verdict)))
-        .partition(|(table, verdict)| needs_python(verdict, table, comparison));
+        .partition(|(table, verdict)| lacks_python(verdict, table, comparison));
     let left_out = left_out.len();
     if verdicts.is_empty() {
         return;
@@ -60,9 +60,9 @@ fn row(table: &Table, Verdict { claim, ratio, ruling }: &Verdict) -> Vec<documen
 }
 
 /// Whether a verdict is missing only because Python was not measured.
-fn needs_python(verdict: &Verdict, table: &Table, comparison: &Comparison) -> bool {
+fn lacks_python(verdict: &Verdict, table: &Table, comparison: &Comparison) -> bool {
     let Verdict { claim, ratio, .. } = verdict;
-    let about_python = is_python(&claim.subject) || is_python(&claim.reference);
+    let about_python = [&claim.subject, &claim.reference].into_iter().any(|of| needs_python(of));
     let of = |run: &&Run| table.source == Source::Interleaved(run.id.clone());
     let had_python = comparison.runs.iter().find(of).is_some_and(|run| run.python.is_ok());
     about_python && ratio.is_none() && !had_python

@@ -131,8 +131,10 @@ fn summary(page: &mut Document, comparison: &Comparison) {
 fn summary_row(table: &Table, headline: Headline<'_>) -> Vec<document::Cell> {
     let Headline { parameter, baseline, rust, python, pays_from } = headline;
     let model = |found: Option<(&str, Cell)>| match found {
-        Some((name, Cell::Time { time: t, ratio: Some(ratio), .. })) => {
-            let figures = format!(" {}, {}", time(t.point), ratio_text(ratio));
+        Some((name, Cell::Time { time: t, ratio: Some(ratio), of_limit, .. })) => {
+            let share = of_limit.map(|share| format!(", {}", workload::share_text(share)));
+            let share = share.unwrap_or_default();
+            let figures = format!(" {}, {}{share}", time(t.point), ratio_text(ratio));
             keyed(Text::code(name).then(figures), ratio_point(ratio))
         }
         _ => "–".into(),
@@ -223,6 +225,12 @@ fn how_to_read(page: &mut Document, comparison: &Comparison) {
          them is part of the interval. Wall time only: CPU time and memory are not in the \
          figures.",
     );
+    if comparison.tables().any(|table| table.description.limit.is_some()) {
+        page.paragraph(
+            "\"30 % of limit\" is what the row that is called the limit took, over what this one \
+             took: the limit moves the same memory, or does the same arithmetic, and nothing else.",
+        );
+    }
     if comparison.tables().any(|table| table.source == Source::Criterion) {
         let marked = Text::from("Tables marked ").then(Span::Emphasis("criterion".into()));
         page.paragraph(marked.then(Text::prose(

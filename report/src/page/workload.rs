@@ -1,12 +1,13 @@
 //! One workload: what it is, its table and its chart.
 
 use super::{columns, keyed, ratio_text};
-use crate::comparison::{Cell, Comparison, Source, Table};
+use crate::comparison::{Cell, Comparison, Ratio, Source, Table};
 use crate::description::{Failure, is_python};
 use crate::document::{self, Block, Chart, Document, Grid, Series, Span, Text, Tone};
 use crate::layout::file_name;
 use crate::record::Run;
-use crate::units::{count, throughput, time, time_interval};
+use crate::stats::Estimate;
+use crate::units::{count, digits, throughput, time, time_interval};
 
 /// A sweep has at least this many parameters; fewer are better read than seen.
 const SWEEP: usize = 3;
@@ -47,6 +48,13 @@ fn notes(table: &Table, comparison: &Comparison) -> Vec<Text> {
              their ratios refer to the first of them."
                 .into(),
         );
+    }
+    if let Some(limit) = &described.limit {
+        let is = Text::code(limit.as_str()).then(
+            " is no model but the machine's limit for this work; the others' share of it was \
+             measured beside it.",
+        );
+        notes.push(is);
     }
     let rounds = rounds_of(table);
     if let Some(rounds) = rounds.filter(|_| rounds != usual_rounds(table, comparison)) {
@@ -126,15 +134,30 @@ fn cell(cell: &Cell, has_rate: bool) -> document::Cell {
             let took = time(seconds * 1e9);
             (format!("stopped: one iteration took {took} at {}", count(*at)).into(), Tone::Faint)
         }
-        Cell::Time { time, ratio, work, .. } => {
+        Cell::Time { time, ratio, of_limit, work, .. } => {
             let mut cell = keyed(time_interval(*time).into(), time.point);
             cell.lines.extend(ratio.map(|ratio| ratio_text(ratio).into()));
+            cell.lines.extend(of_limit.map(|share| share_text(share).into()));
             let rates = work.filter(|_| has_rate).map(|work| throughput(work, time.point));
             cell.lines.extend(rates.unwrap_or_default().into_iter().map(Text::from));
             return cell;
         }
     };
     document::Cell { tone, ..line.into() }
+}
+
+/// How much of the machine's limit a cell reaches.
+pub(super) fn share_text(share: Ratio) -> String {
+    let percent = |share: f64| digits(100.0 * share);
+    match share {
+        Ratio::Paired(Estimate { upper, .. }) | Ratio::Unpaired(upper) if upper < 0.001 => {
+            "under 0.1 % of limit".into()
+        }
+        Ratio::Paired(Estimate { point, lower, upper }) => {
+            format!("{} % [{}, {}] of limit", percent(point), percent(lower), percent(upper))
+        }
+        Ratio::Unpaired(share) => format!("{} % of limit", percent(share)),
+    }
 }
 
 fn capitalised(sentence: &str) -> String {

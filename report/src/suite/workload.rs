@@ -5,11 +5,12 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::fmt::Debug;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
 use std::rc::Rc;
 use std::time::Duration;
 
 use super::{Claim, Description, Failure, Routine, Work};
-use crate::description::is_python;
+use crate::description::{is_python, needs_python};
 use crate::peer::Peer;
 use crate::protocol::Interpreter;
 
@@ -21,8 +22,8 @@ pub(crate) type Running<'a> = Box<dyn FnMut(u64) -> Result<Duration, Failure> + 
 pub(crate) trait Erased {
     fn description(&self) -> &Description;
     fn work(&self, parameter: u64) -> Option<Work>;
-    /// Whether the model runs in Python.
-    fn is_python(&self, model: usize) -> bool;
+    /// Whether the model is left out where there is no Python.
+    fn needs_python(&self, model: usize) -> bool;
     /// Sets a model up; a panic in the set-up is a failure.
     fn start<'a>(
         &'a self,
@@ -35,9 +36,13 @@ pub(crate) trait Erased {
 
 enum Model<Out> {
     Rust(Box<dyn Fn(u64) -> Routine<Out>>),
+    Limit(Box<dyn Fn(u64) -> Running<'static>>),
+    /// Rust that hands its work to a cluster of this Python's.
+    OnDask(Box<SetUpOnDask<Out>>),
     Python,
 }
 
+type SetUpOnDask<Out> = dyn Fn(&Path, u64) -> Routine<Out>;
 type CheckResult<Out> = dyn Fn(u64, &Out) -> Result<(), String>;
 type CheckAnswer = dyn Fn(u64, &str) -> Result<(), String>;
 
@@ -67,6 +72,7 @@ impl<Out: 'static> Workload<Out> {
                 patience: None,
                 unranked: false,
                 own_pace: false,
+                limit: None,
             },
             work: None,
             models: Vec::new(),
@@ -150,10 +156,10 @@ impl<Out: 'static> Workload<Out> {
     /// needs and is not timed for (a runtime, a pool, the input).
     ///
     /// # Panics
-    /// If its name is taken, or begins as a Python peer's does.
+    /// If its name is taken, or begins as one does that needs a Python.
     #[must_use]
     pub fn model(mut self, name: &str, set_up: impl Fn(u64) -> Routine<Out> + 'static) -> Self {
-        assert!(!is_python(name), "{name} is a name for a Python peer");
+        assert!(!needs_python(name), "{name} is a name of what needs a Python");
         self.add(name, Model::Rust(Box::new(set_up)));
         self
     }
@@ -168,6 +174,55 @@ impl<Out: 'static> Workload<Out> {
     pub fn python(mut self, name: &str) -> Self {
         assert!(is_python(name), "{name} is no name for a Python peer");
         self.add(name, Model::Python);
+        self
+    }
+
+    /// The machine's limit for this work: as many bytes moved, or as much
+    /// arithmetic done, and nothing else. The report says of each model how much
+    /// of the limit it reaches in the same run, as a roofline does (Williams,
+    /// Waterman and Patterson, Communications of the ACM 52, 2009); a note should
+    /// say what limits. It is measured as a row of its own, has its own result and
+    /// so its own check, and is no rival of the models.
+    ///
+    /// # Panics
+    /// If its name is taken or begins as that of a row which needs Python, if there is
+    /// a limit already, or no model yet: the first row is the baseline.
+    #[must_use]
+    pub fn limit<Moved: 'static>(
+        mut self,
+        name: &str,
+        set_up: impl Fn(u64) -> Routine<Moved> + 'static,
+        check: impl Fn(u64, &Moved) -> Result<(), String> + 'static,
+    ) -> Self {
+        assert!(!needs_python(name), "{name} is a name for a row that needs Python");
+        assert!(self.description.limit.is_none(), "there is a limit beside {name}");
+        assert!(!self.models.is_empty(), "{name} stands behind the baseline");
+        let check = Rc::new(check);
+        let start = move |parameter| {
+            let check = Rc::clone(&check);
+            running(set_up(parameter), move |out: &Moved| check(parameter, out))
+        };
+        self.add(name, Model::Limit(Box::new(start)));
+        self.description.limit = Some(name.into());
+        self
+    }
+
+    /// A model of ours whose tasks run on a Dask cluster: `set_up` is told an
+    /// interpreter that has Dask. It is checked like any other model, and left out
+    /// where there is no Python, as Python's own are.
+    ///
+    /// # Panics
+    /// If its name is taken, or does not begin with `rust_on_dask`, by which readers
+    /// know it.
+    #[must_use]
+    pub fn on_dask(
+        mut self,
+        name: &str,
+        set_up: impl Fn(&Path, u64) -> Routine<Out> + 'static,
+    ) -> Self {
+        let named = needs_python(name) && !is_python(name);
+        assert!(named, "{name} is no name for Rust on Dask");
+        self.add(name, Model::OnDask(Box::new(set_up)));
         self
     }
 
@@ -211,6 +266,18 @@ impl<Out: 'static> Workload<Out> {
         self
     }
 
+    /// What `set_up` makes, each of its results checked.
+    fn checked(
+        &self,
+        parameter: u64,
+        set_up: impl FnOnce() -> Routine<Out>,
+    ) -> Result<Running<'_>, Failure> {
+        let missing = || no_check(&self.description.workload, "check");
+        let check = self.check.as_deref().ok_or_else(missing)?;
+        let routine = catch(|| Ok(set_up()))?;
+        Ok(running(routine, move |out| check(parameter, out)))
+    }
+
     fn add(&mut self, name: &str, model: Model<Out>) {
         let names = &mut self.description.models;
         assert!(!names.iter().any(|other| other == name), "two models are called {name}");
@@ -228,8 +295,8 @@ impl<Out: 'static> Erased for Workload<Out> {
         self.work.as_ref().map(|work| work(parameter))
     }
 
-    fn is_python(&self, model: usize) -> bool {
-        matches!(self.models[model], Model::Python)
+    fn needs_python(&self, model: usize) -> bool {
+        !matches!(self.models[model], Model::Rust(_) | Model::Limit(_))
     }
 
     fn start<'a>(
@@ -240,28 +307,21 @@ impl<Out: 'static> Erased for Workload<Out> {
         python: Option<&Interpreter>,
     ) -> Result<Running<'a>, Failure> {
         let workload = &self.description.workload;
+        let python = || python.ok_or_else(|| Failure::Failed("no Python".into()));
         match &self.models[model] {
-            Model::Rust(set_up) => {
-                let check = self.check.as_deref().ok_or_else(|| no_check(workload, "check"))?;
-                let mut routine = catch(|| Ok(set_up(parameter)))?;
-                Ok(Box::new(move |iterations| {
-                    let mut wrong = false;
-                    let mut see = |out: &Out| check(parameter, out).inspect_err(|_| wrong = true);
-                    let ran = catch(|| routine.run(iterations, &mut see).map_err(Failure::Failed));
-                    match ran {
-                        Err(Failure::Failed(message)) if wrong => Err(Failure::Wrong(message)),
-                        other => other,
-                    }
-                }))
+            Model::Rust(set_up) => self.checked(parameter, || set_up(parameter)),
+            Model::OnDask(set_up) => {
+                let python = &python()?.python;
+                self.checked(parameter, || set_up(python, parameter))
             }
+            Model::Limit(start) => catch(|| Ok(start(parameter))),
             Model::Python => {
                 let check = self
                     .check_answer
                     .as_deref()
                     .ok_or_else(|| no_check(workload, "check_python"))?;
-                let python = python.ok_or_else(|| Failure::Failed("no Python".into()))?;
                 let name = format!("{topic}/{workload}/{}", self.description.models[model]);
-                let mut peer = Peer::start(python, &name, parameter).map_err(Failure::Failed)?;
+                let mut peer = Peer::start(python()?, &name, parameter).map_err(Failure::Failed)?;
                 Ok(Box::new(move |iterations| {
                     let (taken, answers) = peer.run(iterations).map_err(Failure::Failed)?;
                     answers
@@ -273,6 +333,22 @@ impl<Out: 'static> Erased for Workload<Out> {
             }
         }
     }
+}
+
+/// A routine that counts only if each result passes the check.
+fn running<'a, Out: 'static>(
+    mut routine: Routine<Out>,
+    check: impl Fn(&Out) -> Result<(), String> + 'a,
+) -> Running<'a> {
+    Box::new(move |iterations| {
+        let mut wrong = false;
+        let mut see = |out: &Out| check(out).inspect_err(|_| wrong = true);
+        let ran = catch(|| routine.run(iterations, &mut see).map_err(Failure::Failed));
+        match ran {
+            Err(Failure::Failed(message)) if wrong => Err(Failure::Wrong(message)),
+            other => other,
+        }
+    })
 }
 
 fn no_check(workload: &str, method: &str) -> Failure {

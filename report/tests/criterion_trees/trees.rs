@@ -80,6 +80,7 @@ fn a_model_without_a_time_is_a_problem_with_its_names() {
             patience: None,
             unranked: false,
             own_pace: false,
+            limit: None,
         },
     };
     record.write(root, INTERLEAVED).expect("written");

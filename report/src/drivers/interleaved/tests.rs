@@ -1,5 +1,7 @@
 //! What each model gets, resuming, and the proof of the sampler by equal models.
 
+use std::path::Path;
+
 use super::*;
 use crate::suite::{Scale, Workload, repeat};
 
@@ -51,11 +53,15 @@ fn suite() -> Suite {
                 })
             })
             .model("panics", |n| repeat(move || if n == 1 { panic!("at the disco") } else { 4 }))
+            .on_dask("rust_on_dask", |python, n| {
+                let told = python.to_owned();
+                repeat(move || if told == Path::new("/a/python") { n + n } else { 0 })
+            })
             .python("python_doubling"),
     )
 }
 
-fn request(root: &std::path::Path) -> Request {
+fn request(root: &Path) -> Request {
     Request {
         plan_only: false,
         full: false,
@@ -69,14 +75,18 @@ fn request(root: &std::path::Path) -> Request {
     }
 }
 
-fn sample(root: &std::path::Path, done: Vec<CellId>) -> Vec<Event> {
+fn sample(root: &Path, done: Vec<CellId>) -> Vec<Event> {
+    sample_with(root, done, None)
+}
+
+fn sample_with(root: &Path, done: Vec<CellId>, python: Option<&Interpreter>) -> Vec<Event> {
     let request = Request { done, ..request(root) };
     let mut events = Vec::new();
     let mut tell = |event| {
         events.push(event);
         Ok(())
     };
-    run(&suite(), &request, None, &mut tell, &mut || {}).expect("the directory can be written");
+    run(&suite(), &request, python, &mut tell, &mut || {}).expect("the directory can be written");
     events
 }
 
@@ -108,7 +118,7 @@ fn each_turn_ends_with_a_round_or_with_the_cell() {
     assert_eq!(log, format!("in turn, plan, {cell}, no time, no time, done"));
 }
 
-fn mark(root: &std::path::Path, model: &str, parameter: u64) -> Option<Outcome> {
+fn mark(root: &Path, model: &str, parameter: u64) -> Option<Outcome> {
     let id =
         Id { group: "topic/doubling".into(), function: model.into(), value: parameter.to_string() };
     Mark::read(root, &id).expect("marks can be read").map(|mark| mark.outcome)
@@ -131,6 +141,7 @@ fn each_model_gets_the_outcome_it_deserves() {
     };
     assert!(why.contains("at the disco"), "{why}");
     assert_eq!(mark(root.path(), "python_doubling", 1), None, "no Python, no row");
+    assert_eq!(mark(root.path(), "rust_on_dask", 1), None, "nor one of Rust on Dask");
 
     let id = Id { group: "topic/doubling".into(), function: "right".into(), value: "2".into() };
     let read = layout::read(root.path(), &id, INTERLEAVED).expect("readable").expect("there");
@@ -146,6 +157,18 @@ fn a_resumed_run_skips_what_is_done_and_remembers_what_was_too_slow() {
     assert!(!events.iter().any(|e| matches!(e, Event::Began(cell) if *cell == first)));
     let stopped = mark(root.path(), "slow", 2).expect("a mark");
     assert!(matches!(stopped, Outcome::Stopped { at: 1, .. }), "{stopped:?}");
+}
+
+#[test]
+fn rust_on_dask_is_told_of_the_python_and_measured_beside_its_peers() {
+    let root = tempfile::tempdir().expect("a directory");
+    let python =
+        Interpreter { python: "/a/python".into(), script: "none".into(), steps_per_second: None };
+    let events = sample_with(root.path(), Vec::new(), Some(&python));
+    assert!(matches!(&events[0], Event::Plan(cells) if cells[0].1 == 6));
+    assert_eq!(mark(root.path(), "rust_on_dask", 2), Some(Outcome::Measured));
+    let peer = mark(root.path(), "python_doubling", 2);
+    assert!(matches!(peer, Some(Outcome::Failure(_))), "such a Python cannot be: {peer:?}");
 }
 
 /// Three kinds of work, each by four models that are the same model.

@@ -1,0 +1,99 @@
+"""The program's end of a bridge, which is a process of its own."""
+
+import os
+import struct
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+from polyphony_dask import wire
+from polyphony_dask.wire import Command, Event, Reader
+from tests.tasks import request
+
+DEADLINE = 20.0
+"""Seconds; nothing here takes a tenth of it."""
+
+
+class Peer:
+    """The program's end of a bridge."""
+
+    def __init__(self) -> None:
+        boot = "from polyphony_dask.bridge import main; main()"
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", boot],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env=os.environ | {"PYTHONPATH": str(Path(__file__).resolve().parents[1])},
+        )
+        # Whatever hangs ends by this.
+        self.guard = threading.Timer(DEADLINE, self.process.kill)
+        self.guard.start()
+
+    def say(self, command: Command, *fields: bytes) -> None:
+        assert self.process.stdin
+        self.process.stdin.write(wire.frame(command, *fields))
+        self.process.stdin.flush()
+
+    def connect(self, address: str, tasks: Path, patience: float = 20) -> None:
+        none = wire.number("B", 0)
+        fields = wire.text(address), wire.text(str(tasks)), none, none, none
+        self.say(Command.CONNECT, *fields, wire.number("Q", int(patience * 1000)))
+
+    def hear(self, *expected: Event) -> tuple[Event, Reader]:
+        """The next event but signs of life; it must be one of these."""
+        assert self.process.stdout
+        while True:
+            head = self.process.stdout.read(8)
+            if len(head) < 8:
+                raise AssertionError(
+                    f"the bridge has ended, and not said one of {expected}"
+                )
+            (length,) = struct.unpack("<Q", head)
+            read = Reader(self.process.stdout.read(length))
+            event = Event(read.number("B"))
+            if event == Event.ALIVE:
+                continue
+            if event not in expected:
+                rest = read._message[1:200]
+                raise AssertionError(
+                    f"{event!r} instead of one of {expected}: {rest!r}"
+                )
+            return event, read
+
+    def value(self) -> tuple[int, str, bytes]:
+        """The number, origin and reply of the next value."""
+        while True:
+            event, read = self.hear(Event.DONE, Event.VALUE)
+            if event == Event.VALUE:
+                number, _worker, origin = read.number("Q"), read.text(), read.text()
+                return number, origin, read.data()
+
+    def chunk(self, number: int, *calls: tuple[str, bytes]) -> None:
+        fields = wire.number("Q", number), wire.text(calls[0][0]), wire.number("i", 0)
+        self.say(Command.CHUNK, *fields, wire.data(request(*calls)))
+
+    def call(self, number: int, task: str, *of: tuple[int, int, str]) -> None:
+        fields = (
+            wire.number("Q", number),
+            wire.text(task),
+            wire.number("i", 0),
+            wire.number("I", 0),
+        )
+        holes = [
+            wire.number("Q", n) + wire.number("I", i) + wire.text(t) for n, i, t in of
+        ]
+        pieces = [wire.data(b"")] * (len(of) + 1)
+        self.say(Command.CALL, *fields, wire.many(pieces), wire.many(holes))
+
+    def some(self, command: Command, *numbers: int) -> None:
+        self.say(command, wire.many([wire.number("Q", number) for number in numbers]))
+
+    def close(self) -> int:
+        assert self.process.stdin
+        assert self.process.stdout
+        self.process.stdin.close()
+        status = self.process.wait(DEADLINE)
+        self.guard.cancel()
+        self.process.stdout.close()
+        return status

@@ -1,0 +1,73 @@
+"""scripts/dask-cluster, as who has no cluster uses it."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SCRIPT = Path(__file__).resolve().parents[3] / "scripts/dask-cluster"
+
+ASK = """
+import os, sys
+from distributed import Client
+with Client(os.environ["POLYPHONY_CLUSTER"], timeout=20) as client:
+    print(client.scheduler.address, client.submit(sum, [40, 2]).result(20))
+"""
+
+
+def run(*arguments: str, folder: Path, **env: str) -> subprocess.CompletedProcess[str]:
+    """The script, which keeps its files in that folder; nothing of it is left."""
+    done = subprocess.run(
+        [SCRIPT, *arguments],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env=os.environ | {"WORKERS": "1", "TMPDIR": str(folder)} | env,
+    )
+    assert list(folder.iterdir()) == [], "files are left"
+    mark = f"TMPDIR={folder}".encode()
+    left = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            if mark in (process / "environ").read_bytes().split(b"\0"):
+                left.append((process / "cmdline").read_text())
+        except OSError:
+            pass  # It is gone, or another user's.
+    assert left == [], "processes are left"
+    return done
+
+
+def test_a_command_has_a_cluster(tmp_path: Path) -> None:
+    done = run(sys.executable, "-P", "-c", ASK, folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("tcp://127.0.0.1:")
+    assert done.stdout.endswith(" 42\n")
+
+
+def test_its_exit_code_is_the_commands(tmp_path: Path) -> None:
+    assert run("sh", "-c", "exit 7", folder=tmp_path, WORKERS="0").returncode == 7
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="there is no openssl")
+def test_a_command_has_a_cluster_that_speaks_tls(tmp_path: Path) -> None:
+    done = run("--tls", sys.executable, "-P", "-c", ASK, folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("tls://127.0.0.1:")
+    assert done.stdout.endswith(" 42\n")
+
+
+def test_without_openssl_there_is_one_clear_line(tmp_path: Path) -> None:
+    # A path without it. The script that makes the certificates is asked itself, for
+    # the other would look for its Python there.
+    (tmp_path / "bash").symlink_to(shutil.which("bash") or "/bin/bash")
+    done = subprocess.run(
+        [SCRIPT.with_name("certificates"), tmp_path],
+        capture_output=True,
+        text=True,
+        env={"PATH": str(tmp_path)},
+    )
+    expected = "certificates: there is no openssl, which makes certificates: install it"
+    assert (done.returncode, done.stderr.splitlines()) == (2, [expected])
