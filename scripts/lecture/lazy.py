@@ -72,7 +72,7 @@ def by_math(n: int) -> Operation:
 
 def by_gmpy2(n: int) -> Operation:
     """n! by GMP."""
-    import gmpy2
+    import gmpy2  # type: ignore[import-untyped]
 
     return Operation(lambda: gmpy2.fac(n), answer=hexadecimal)
 

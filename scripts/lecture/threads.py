@@ -176,9 +176,7 @@ def squares_reused_array(m: int) -> Operation:
     """`m` squares over those of the time before."""
     numbers = np.arange(m)
     out = np.empty_like(numbers)
-    return Operation(
-        lambda: np.multiply(numbers, numbers, out=out), answer=in_an_array
-    )
+    return Operation(lambda: np.multiply(numbers, numbers, out=out), answer=in_an_array)
 
 
 def multiply_in_place(elements: int) -> Operation:

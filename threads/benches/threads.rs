@@ -203,14 +203,34 @@ fn squares_once() -> Workload<Squares> {
         })
         .expect_python(|m| format!("{m} squares, sum {}", (m - 1) * m * (2 * m - 1) / 6))
         .model("list", |m| repeat(move || Box::new(squares(black_box(small(m)))) as _))
+        .limit(
+            "fill",
+            |m| {
+                let out = Mapping::new(small(m) as usize, Pages::Large);
+                observed(
+                    (out.unwrap_or_else(|error| refused(error.to_string())), 0),
+                    |(out, with)| {
+                        *with += 1;
+                        out.fill(*with);
+                    },
+                    |(out, with)| out.iter().all(|x| x == with),
+                )
+            },
+            |_, filled| if *filled { Ok(()) } else { Err("an element was left out".into()) },
+        )
         .model("first_touch", |m| repeat(move || squares_in_new(m, Pages::Small)))
         .model("first_touch_large", |m| repeat(move || squares_in_new(m, Pages::Large)))
         .model("reused", |m| {
+            let out = Mapping::new(small(m) as usize, Pages::Large);
             observed(
-                vec![0; small(m) as usize],
-                |out: &mut Vec<u64>| simd::squares_into(out),
-                // Ones instead, or the squares of the time before would do.
-                |out| Box::new(std::mem::replace(out, vec![1; out.len()])) as _,
+                out.unwrap_or_else(|error| refused(error.to_string())),
+                |out| simd::squares_into(out),
+                |out| {
+                    let squares = out.to_vec();
+                    // The squares of the time before must not do for the next.
+                    out.fill(1);
+                    Box::new(squares) as _
+                },
             )
         })
         .python("python_list")
@@ -220,8 +240,9 @@ fn squares_once() -> Workload<Squares> {
             "`list` allocates, and whether that is memory that was touched before is the \
              allocator's affair. `first_touch` has new pages from the system each time, of 4 KiB, \
              `first_touch_large` of 2 MiB if the system has them; `reused` writes over what is \
-             there. Memory is given back outside the clock.",
+             there, in pages as large. Memory is given back outside the clock.",
         )
+        .note("The limit `fill` writes one number everywhere, over what is there, in large pages.")
         .note("numpy_reused reads 0, 1, 2 and so on from an array, which `reused` counts itself.")
 }
 
@@ -241,6 +262,11 @@ fn sin_in_place(scale: Scale) -> Workload<Vec<f64>> {
         .check(check_sines())
         .check_python(check_sum_of_sines)
         .model("serial", |n| in_place(n, |x| serial::for_each_chunk(x, sin)))
+        .limit(
+            "memory",
+            |n| in_place(n, |x| simd::scale(x, black_box(-1.0))),
+            |n, x| check_negated(n, x),
+        )
         .model("scoped_2", |n| in_place(n, |x| scoped::for_each_chunk(x, 2, sin)))
         .model("scoped_10", |n| in_place(n, |x| scoped::for_each_chunk(x, 10, sin)))
         .model("work_stealing", |n| {
@@ -273,6 +299,10 @@ fn sin_in_place(scale: Scale) -> Workload<Vec<f64>> {
         .note(
             "The `simd` models compute several elements at a time, `simd_avx2` four even where \
              eight can be had. The others call `f64::sin` for each, as NumPy does.",
+        )
+        .note(
+            "The limit `memory` multiplies each element by -1: the same array is read and written, \
+             by one thread, and there is hardly anything to compute.",
         )
         .note("Only `simd_pinned_2` is pinned; threads of the others run where the system likes.")
         .claim(
@@ -316,6 +346,11 @@ fn in_place(n: u64, work: impl Fn(&mut [f64]) + 'static) -> Routine<Vec<f64>> {
             x
         },
     )
+}
+
+fn check_negated(n: u64, x: &[f64]) -> Result<(), String> {
+    let right = x.iter().copied().eq((0..n).map(|x| -(x as f64)));
+    if right { Ok(()) } else { Err(format!("these are not 0 to {} with the sign changed", n - 1)) }
 }
 
 /// All sines must be those of `f64::sin`, or all those of the vector kernel: the
