@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use distributed::{Client, DaskCluster};
@@ -49,6 +49,12 @@ main()
 
 /// The interpreter that has Dask, or why there is none.
 pub(crate) fn python() -> Result<PathBuf, String> {
+    // To import Dask takes a second, and nearly every test asks.
+    static FOUND: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+    FOUND.get_or_init(find_python).clone()
+}
+
+fn find_python() -> Result<PathBuf, String> {
     let program = std::env::current_exe().map_err(|e| e.to_string())?;
     let made = |folder: &Path| {
         folder.join("python/stamp").exists().then(|| folder.join("python/bin/python"))
