@@ -23,13 +23,13 @@ const WORDS_IN_A_LOOP: usize = 16;
 ///
 /// Cost: that of multiplying two numbers of half the length, some times over.
 /// With num-bigint's multiplication (Toom-3 from 257 words on) 100,000! took
-/// 18 ms, and 670 ms by [`factorial`](crate::factorial) (Intel Xeon, virtual,
+/// 20 ms, and 690 ms by [`factorial`](crate::factorial) (Intel Xeon, virtual,
 /// Linux 6.18, 2026-11-28). Memory: a byte for every odd number below n.
 ///
 /// # If you need factorials
 ///
 /// This is as far as it goes with num-bigint. GMP (`rug`) and malachite, both
-/// LGPL, multiply faster: 1000! takes them half as long, 100,000! a third.
+/// LGPL, multiply faster: 1000! takes them little more than half as long, 100,000! half to a third.
 ///
 /// ```
 /// use lazy::{factorial, prime_swing};

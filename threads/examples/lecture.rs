@@ -15,7 +15,9 @@ use std::time::{Duration, Instant};
 
 use report::work::{busy, steps};
 use threads::gil::Gil;
-use threads::{Transcript, counter, do_nothing, gil, scoped, serial, sin, squares, work_stealing};
+use threads::{
+    Transcript, counter, do_nothing, gil, scoped, serial, simd, sin, squares, work_stealing,
+};
 
 /// The lecture's `range(10)`.
 const RUNS: [u32; 10] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9];
@@ -97,6 +99,11 @@ fn sine_of_an_array() {
     let mut stolen = fresh();
     timed("work stealing", || work_stealing::for_each_chunk(&mut stolen, sin));
     println!("  (arr1 == arr2).all(): {}", expected == stolen);
+
+    let mut vectors = fresh();
+    timed("serial, several elements at a time", || simd::sin(&mut vectors));
+    let apart = expected.iter().zip(&vectors).filter(|(one, other)| one != other).count();
+    println!("  rounded to the other side: {apart}, each of them one place apart");
 
     // The lecture's N = arr2.size // n, which is right for its own numbers.
     let mut thirds = fresh();
