@@ -5,8 +5,9 @@
 //! call takes is found out: the first chunks are of one call, and each reply says
 //! how long its chunk took.
 
-/// How long a chunk is to take, in nanoseconds.
-const AIM: f64 = 25e6;
+/// How long a chunk is to take, in nanoseconds: on two cores that are busy with the
+/// work itself, scheduler, worker and bridge were seen to take 5 ms for each chunk.
+const AIM: f64 = 50e6;
 
 /// How long it may take though it is more than its share: a few of what Dask's
 /// handling takes.
@@ -31,11 +32,16 @@ pub(super) const LIGHT: f64 = 1e6;
 /// first may take many times as long as the next, while the worker warms up.
 const LOOKS: u32 = 8;
 
+/// What of the time and the calls that were seen still counts when the next chunk is
+/// seen. Both are summed up, so that one long call among many short ones weighs as
+/// one call, and the first call of all is soon forgotten.
+const MEMORY: f64 = 0.75;
+
 /// What is known of a task's calls.
 #[derive(Debug, Default)]
 pub(super) struct Pace {
-    /// Nanoseconds a call.
-    per_call: Option<f64>,
+    /// Nanoseconds that calls took, and how many calls took them.
+    seen: (f64, f64),
     /// Bytes a value.
     per_value: f64,
     looks: u32,
@@ -47,7 +53,15 @@ pub(super) struct Pace {
 impl Pace {
     /// Whether it is known how long a call takes.
     pub(super) fn is_known(&self) -> bool {
-        self.per_call.is_some()
+        self.seen.1 > 0.0
+    }
+
+    /// About how many calls take so many nanoseconds.
+    fn calls(&self, time: f64) -> usize {
+        let (taken, calls) = self.seen;
+        // To the nearest: of two that take a little longer than they should, one
+        // would be far too few.
+        if self.is_known() { (time * calls / taken.max(calls)).round() as usize } else { 1 }
     }
 
     /// Whether it is worth while to look at another chunk of so many calls.
@@ -69,13 +83,12 @@ impl Pace {
 
     /// How many of so many calls make the next chunk.
     pub(super) fn chunk(&mut self, left: usize, threads: usize) -> usize {
-        let calls = |time: f64| self.per_call.map_or(1, |each| (time / each.max(1.0)) as usize);
         // Those to come may take far longer than those before: a chunk is a small
         // part of what is left, so that in the end all threads are done at about
         // the same time.
-        let by_share = left.div_ceil(8 * threads.max(1)).max(calls(LEAST));
+        let by_share = left.div_ceil(4 * threads.max(1)).max(self.calls(LEAST));
         let by_growth = GROWTH * self.largest.max(1);
-        let chunk = calls(AIM).min(by_share).min(by_growth).min(left).clamp(1, MOST);
+        let chunk = self.calls(AIM).min(by_share).min(by_growth).min(left).clamp(1, MOST);
         self.largest = self.largest.max(chunk);
         chunk
     }
@@ -83,10 +96,10 @@ impl Pace {
     /// A chunk of so many calls took so long, and its reply so many bytes.
     pub(super) fn learn(&mut self, nanoseconds: u64, calls: usize, bytes: usize) {
         if calls > 0 {
-            let each = nanoseconds as f64 / calls as f64;
             let value = bytes as f64 / calls as f64;
             self.per_value = if self.is_known() { self.per_value.max(value) } else { value };
-            self.per_call = Some(self.per_call.map_or(each, |before| (before + each) / 2.0));
+            let (taken, seen) = self.seen;
+            self.seen = (taken * MEMORY + nanoseconds as f64, seen * MEMORY + calls as f64);
             self.looks += 1;
         }
     }
@@ -95,6 +108,13 @@ impl Pace {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// One of which it is known that a call takes so many nanoseconds.
+    fn known(nanoseconds: u64) -> Pace {
+        let mut pace = Pace { largest: MOST, ..Pace::default() };
+        pace.learn(nanoseconds * 1_000, 1_000, 8);
+        pace
+    }
 
     #[test]
     fn chunks_grow_to_their_time_and_shrink_to_their_share() {
@@ -110,11 +130,26 @@ mod tests {
         assert_eq!(pace.chunk(10_000, 2), 2_500);
         assert_eq!(pace.chunk(100, 2), 100, "what takes no time is not shared");
         assert_eq!(pace.chunk(1, 2), 1);
-        pace.learn(199_000, 1, 8);
-        assert_eq!(pace.chunk(1_600, 2), 100, "100 us each: a sixteenth");
-        pace.learn(100_000_000, 1, 8);
-        assert_eq!(pace.chunk(10_000, 2), 1, "calls that take longer than a chunk go alone");
+        assert_eq!(known(100_000).chunk(1_600, 2), 200, "100 us each: an eighth");
+        assert_eq!(known(10_000_000).chunk(1_600, 2), 5, "10 ms each: as many as fill the time");
+        assert_eq!(known(27_000_000).chunk(1_600, 2), 2, "the nearest");
+        assert_eq!(known(200_000_000).chunk(1_600, 2), 1, "what takes longer goes alone");
     }
+
+    #[test]
+    fn one_long_call_among_many_counts_as_one() {
+        let mut pace = known(1_000_000);
+        pace.learn(100_000_000, 1, 8);
+        assert_eq!(pace.chunk(1_600, 2), 44);
+        let mut warming_up = Pace { largest: MOST, ..Pace::default() };
+        warming_up.learn(10_000_000, 1, 8);
+        for _ in 0..4 {
+            let calls = warming_up.chunk(100_000, 2);
+            warming_up.learn(1_000 * calls as u64, calls, 8);
+        }
+        assert!(warming_up.chunk(100_000, 2) > 5_000, "the first call is forgotten");
+    }
+
     #[test]
     fn it_is_looked_at_some_chunks_unless_they_are_heavy() {
         let mut light = Pace::default();
