@@ -145,7 +145,7 @@ impl Client {
     /// ```
     ///
     /// # What differs
-    /// - Calls of one task go in chunks of some 25 ms, found out as they run; a chunk is
+    /// - Calls of one task go in chunks of some 50 ms, found out as they run; a chunk is
     ///   one task for Dask. Calls that take futures share one if their inputs do, or
     ///   if these are there already and light.
     /// - Values stay on the workers until somebody waits for them.

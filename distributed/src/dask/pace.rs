@@ -9,9 +9,9 @@
 /// work itself, scheduler, worker and bridge were seen to take 5 ms for each chunk.
 const AIM: f64 = 50e6;
 
-/// How long it may take though it is more than its share: a few of what Dask's
-/// handling takes.
-const LEAST: f64 = 2.5e6;
+/// How long it may take though it is more than its share: a few of what its handling
+/// takes.
+const LEAST: f64 = 15e6;
 
 /// The most calls of a chunk.
 const MOST: usize = 1 << 14;
@@ -20,9 +20,10 @@ const MOST: usize = 1 << 14;
 /// take far longer than the next, and another far less.
 const GROWTH: usize = 16;
 
-/// How many chunks wait at the cluster for each of its threads, so that none waits
-/// for this program.
-const AHEAD: usize = 3;
+/// How many chunks are at the cluster for each of its threads, so that none waits for
+/// this program: one that runs and the next. More would wait behind a long one, until
+/// Dask steals them, for which it looks every 100 ms.
+const AHEAD: usize = 2;
 
 /// How many bytes may be moved for the sake of a larger chunk, or to find out how
 /// long one takes: that takes about as long as Dask's handling of a task.
@@ -127,7 +128,7 @@ mod tests {
         assert!(pace.has_room(2));
         assert_eq!(pace.chunk(10_000, 2), 16);
         assert_eq!(pace.chunk(10_000, 2), 256);
-        assert_eq!(pace.chunk(10_000, 2), 2_500);
+        assert_eq!(pace.chunk(10_000, 2), 4_096);
         assert_eq!(pace.chunk(100, 2), 100, "what takes no time is not shared");
         assert_eq!(pace.chunk(1, 2), 1);
         assert_eq!(known(100_000).chunk(1_600, 2), 200, "100 us each: an eighth");
