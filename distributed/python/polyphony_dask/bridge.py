@@ -68,9 +68,17 @@ async def serve(commands: asyncio.StreamReader, out: asyncio.WriteTransport) -> 
     read = Reader(first)
     if read.number("B") != Command.CONNECT:
         raise ValueError("the first command is to connect")
+    connecting = asyncio.create_task(connect(read))
+    # The program says nothing until it is told of the cluster, but it may be killed.
+    following = asyncio.create_task(receive(commands))
+    await asyncio.wait([connecting, following], return_when=asyncio.FIRST_COMPLETED)
+    if not connecting.done() and following.result() is None:
+        connecting.cancel()
+        return
     try:
-        client, parcel, described, patience = await connect(read)
+        client, parcel, described, patience = await connecting
     except Refusal as refusal:
+        following.cancel()
         out.write(wire.frame(Event.REFUSED, wire.text(str(refusal))))
         return
     tasks = [
@@ -84,8 +92,10 @@ async def serve(commands: asyncio.StreamReader, out: asyncio.WriteTransport) -> 
     session.start(operator.look(patience))
 
     async def work() -> None:
-        while (message := await receive(commands)) is not None:
+        message = await following
+        while message is not None:
             await obey(message, entries, operator)
+            message = await receive(commands)
 
     working = asyncio.create_task(work())
     ends: list[asyncio.Future[Any]] = [working, session.lost]

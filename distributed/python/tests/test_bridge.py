@@ -3,6 +3,7 @@ behind it."""
 
 import copy
 import signal
+import socket
 import struct
 import time
 from collections.abc import Callable
@@ -97,6 +98,15 @@ def test_no_scheduler(peer: Peer, tasks: Path) -> None:
     _, read = peer.hear(Event.REFUSED)
     assert "no scheduler at tcp://127.0.0.1:9" in read.text()
     assert peer.close() == 0
+
+
+def test_a_program_that_goes_before_there_is_an_answer(peer: Peer, tasks: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        _, port = silent.getsockname()
+        peer.connect(f"tcp://127.0.0.1:{port}", tasks, patience=600)
+        connection, _ = silent.accept()
+        with connection:
+            assert peer.close() == 0
 
 
 def test_a_scheduler_that_goes(new_peer: Callable[[], Peer], tasks: Path) -> None:
