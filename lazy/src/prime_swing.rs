@@ -29,7 +29,8 @@ const WORDS_IN_A_LOOP: usize = 16;
 /// # If you need factorials
 ///
 /// This is as far as it goes with num-bigint. GMP (`rug`) and malachite, both
-/// LGPL, multiply faster: 1000! takes them little more than half as long, 100,000! half to a third.
+/// LGPL, multiply faster: 1000! takes them little more than half as long, 100,000!
+/// half to a third.
 ///
 /// ```
 /// use lazy::{factorial, prime_swing};

@@ -18,6 +18,7 @@ pub(crate) fn worker_threads(scale: Scale) -> Workload<Vec<u64>> {
         .expect(move |us| same(us).into_iter().map(busy).collect())
         .check_python(|_, answer| check_steps(TASKS, answer))
         .own_pace()
+        .note("the prediction is older than chunks of 50 ms, of which there are half as many")
         .note("scheduler and clients are processes of their own and want the same cores")
         .claim(
             Claim::new(64, "two threads in one of Dask's workers do Rust's work 1.7 times as fast")

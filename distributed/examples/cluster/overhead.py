@@ -23,9 +23,15 @@ def held(dask_worker: Worker) -> int:
     return len(dask_worker.state.tasks)
 
 
+def kept(client: Client) -> int:
+    """How many tasks Dask has not forgotten, others' too."""
+    return int(client.run_on_scheduler(known) + sum(client.run(held).values()))
+
+
 # Ctrl-C ends the program that started this one, and this one without a word.
 signal.signal(signal.SIGINT, signal.SIG_DFL)
 with Client(sys.argv[1]) as client:
+    before = kept(client)
     for line in sys.stdin:
         tasks = int(line)
         started = time.perf_counter()
@@ -35,6 +41,9 @@ with Client(sys.argv[1]) as client:
             sys.exit("the results are not those of the inputs, in order")
         # Dask has to forget each of them, which the next round must not wait for.
         del results
-        while client.run_on_scheduler(known) + sum(client.run(held).values()) > 0:
+        until = time.monotonic() + 60
+        while kept(client) > before:
+            if time.monotonic() > until:
+                sys.exit("Dask has not forgotten its tasks after 60 s")
             time.sleep(0.01)
         print(took, flush=True)

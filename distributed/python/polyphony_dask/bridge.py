@@ -11,11 +11,10 @@ import asyncio
 import logging
 import os
 import struct
-from contextlib import suppress
 from typing import Any
 
 from polyphony_dask import wire
-from polyphony_dask.connect import Refusal, connect
+from polyphony_dask.connect import Refusal, close, connect
 from polyphony_dask.entries import Entries
 from polyphony_dask.operate import Operator
 from polyphony_dask.session import Session
@@ -68,47 +67,53 @@ async def serve(commands: asyncio.StreamReader, out: asyncio.WriteTransport) -> 
     read = Reader(first)
     if read.number("B") != Command.CONNECT:
         raise ValueError("the first command is to connect")
+    # Read at once, whatever is being done: at the end of input the program is gone.
+    messages: asyncio.Queue[bytes] = asyncio.Queue()
+
+    async def listen() -> None:
+        while (message := await receive(commands)) is not None:
+            messages.put_nowait(message)
+
+    listening = asyncio.create_task(listen())
     connecting = asyncio.create_task(connect(read))
-    # The program says nothing until it is told of the cluster, but it may be killed.
-    following = asyncio.create_task(receive(commands))
-    await asyncio.wait([connecting, following], return_when=asyncio.FIRST_COMPLETED)
-    if not connecting.done() and following.result() is None:
+    either: list[asyncio.Future[Any]] = [listening, connecting]
+    await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+    if not connecting.done():
         connecting.cancel()
+        await asyncio.wait([connecting], timeout=1)
         return
     try:
-        client, parcel, described, patience = await connecting
+        client, parcel, described, patience = connecting.result()
     except Refusal as refusal:
-        following.cancel()
         out.write(wire.frame(Event.REFUSED, wire.text(str(refusal))))
+        listening.cancel()
         return
     tasks = [
         wire.text(name) + wire.text(how) for name, how in described["tasks"].items()
     ]
     session = Session(client, out)
-    entries, operator = Entries(session, parcel.module()), Operator(session)
+    entries = Entries(session, parcel.module(), patience)
+    operator = Operator(session)
     operator.threads = (await operator.identity(0))["total_threads"]
     session.send(Event.READY, wire.number("I", operator.threads), wire.many(tasks))
     session.start(operator.live())
     session.start(operator.look(patience))
 
     async def work() -> None:
-        message = await following
-        while message is not None:
-            await obey(message, entries, operator)
-            message = await receive(commands)
+        while True:
+            await obey(await messages.get(), entries, operator)
 
     working = asyncio.create_task(work())
-    ends: list[asyncio.Future[Any]] = [working, session.lost]
+    ends: list[asyncio.Future[Any]] = [listening, working, session.lost]
     await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
     if session.lost.done():
         session.send(Event.LOST, wire.text(session.lost.result()))
-    for task in [working, *session.tasks]:
+    for task in [listening, working, *session.tasks]:
         task.cancel()
-    # If it cannot, it goes with the process, and the scheduler sees that.
-    with suppress(Exception):
-        await asyncio.wait_for(client.close(timeout=2), 4)
-    if working.done() and not working.cancelled() and (error := working.exception()):
-        raise error
+    await close(client)
+    for part in (listening, working):
+        if part.done() and not part.cancelled() and (error := part.exception()):
+            raise error
 
 
 async def run(commands: int, events: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,12 @@ def misfits(versions: dict[str, Any]) -> list[str]:
     ]
 
 
+async def close(client: Client) -> None:
+    """Says goodbye. If it cannot, it goes with the process, which Dask sees."""
+    with suppress(Exception):
+        await asyncio.wait_for(client.close(timeout=2), 4)
+
+
 async def connect(read: Reader) -> tuple[Client, Parcel, dict[str, Any], float]:
     """The client of a cluster whose workers have the tasks."""
     address, library = read.text(), read.text()
@@ -72,14 +79,19 @@ async def connect(read: Reader) -> tuple[Client, Parcel, dict[str, Any], float]:
             described = parcel.load(library)
             await client.register_plugin(ShimPlugin(parcel))
             await client.register_plugin(TasksPlugin(parcel))
+            # Of a plugin that it has already, Dask does not say how it fared.
+            for why in (await client.run(parcel.module().refused)).values():
+                if why:
+                    raise Refusal(why)
     except Refusal:
-        await client.close()
+        await close(client)
         raise
     except TimeoutError as error:
+        await close(client)
         raise Refusal(
             f"the cluster did not take the tasks in {patience:g} s"
         ) from error
     except Exception as error:
-        await client.close()
+        await close(client)
         raise Refusal(str(error)) from error
     return client, parcel, described, patience

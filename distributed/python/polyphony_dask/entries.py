@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,8 +29,9 @@ class Entry:
 class Entries:
     """All of them, by the numbers that the program gave them."""
 
-    def __init__(self, session: Session, shim: Any) -> None:
+    def __init__(self, session: Session, shim: Any, patience: float) -> None:
         self.session = session
+        self.patience = patience
         self.shim = shim
         self.entries: dict[int, Entry] = {}
 
@@ -68,10 +70,14 @@ class Entries:
     async def scatter(self, number: int, onto_each: bool, item: bytes) -> None:
         """Puts a value on a worker or on each; nobody hears of it unless it fails."""
         value = ("", self.shim.one_item(item))
+        # A stopped worker must not hold up everything behind it: a second for each
+        # megabyte is more than the slowest network takes.
+        longest = self.patience + len(item) / 1e6
         try:
             # In a list, or Dask would take the tuple apart.
-            [future] = await self.session.client.scatter(
-                [value], hash=False, broadcast=onto_each
+            [future] = await asyncio.wait_for(
+                self.session.client.scatter([value], hash=False, broadcast=onto_each),
+                longest,
             )
         except Exception as error:  # noqa: BLE001 - whatever it is, it is told
             self.session.send(
@@ -93,7 +99,17 @@ class Entries:
                     Event.BROKEN, wire.number("Q", number), wire.text(why)
                 )
             elif entry.holders > 0:
-                self.session.send(Event.CANCELLED, wire.number("Q", number))
+                # It was not cancelled here: then nobody would hold it.
+                gone = any(
+                    of in self.entries and self.entries[of].future.cancelled()
+                    for of in entry.dependencies
+                )
+                why = "a value put on the cluster is gone with its worker"
+                self.session.send(
+                    Event.BROKEN,
+                    wire.number("Q", number),
+                    wire.text(why if gone else said(error)),
+                )
             self.end(entry)
             return
         self.end(entry)
@@ -117,11 +133,11 @@ class Entries:
         """Brings a value to the program."""
         try:
             worker, reply = await self.session.client.gather(entry.future)
+            fields = wire.text(worker), wire.data(reply)
         except Exception as error:  # noqa: BLE001 - whatever it is, it is told
             # It was there, was lost with its worker, and cannot be had again.
             self.fail(number, error)
             return
-        fields = wire.text(worker), wire.data(reply)
         self.session.send(Event.VALUE, wire.number("Q", number), *fields)
 
     def fail(self, number: int, error: BaseException | None) -> None:

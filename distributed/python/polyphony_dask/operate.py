@@ -48,12 +48,14 @@ class Operator:
             running = sum(worker["status"] == "running" for worker in workers)
             fields = wire.number("Q", question), wire.number("I", running)
             self.session.send(Event.SCALED, *fields)
+            if running < wanted:
+                return  # The program is told that this cannot be.
             # One after the other: those that are on their way out count with Dask.
             async with self.retiring:
                 surplus = len((await self.identity(-1))["workers"]) - wanted
                 if surplus > 0:
                     await self.session.client.retire_workers(n=surplus)
-        except OSError:
+        except Exception:  # noqa: BLE001
             return  # Whoever watches the scheduler says what that means.
 
     async def live(self) -> None:

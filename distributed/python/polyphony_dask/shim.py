@@ -103,6 +103,11 @@ REFUSED = ""
 """Why it has not, where the plugin has tried in vain."""
 
 
+def refused() -> str:
+    """Why this process has not loaded the library; empty if it has, or need not."""
+    return REFUSED
+
+
 def load(path: str) -> dict[str, Any]:
     """Loads the library, once in a process, and says what it is."""
     global LIBRARY

@@ -100,12 +100,15 @@ impl Bridge {
             return Err(Error::Missing("a child without pipes".into()));
         };
         let (frames, receiver) = channel();
+        // It is there before its threads: if there can be none, it ends the child.
         let bridge = Arc::new(Self {
             child: Mutex::new(child),
             frames: Mutex::new(Some(frames)),
-            writer: Mutex::new(Some(spawn("bridge writer", move || write(&receiver, input))?)),
-            ear: Mutex::new(Some(spawn("bridge ear", move || listen(said))?)),
+            writer: Mutex::new(None),
+            ear: Mutex::new(None),
         });
+        *lock(&bridge.writer) = Some(spawn("bridge writer", move || write(&receiver, input))?);
+        *lock(&bridge.ear) = Some(spawn("bridge ear", move || listen(said))?);
         let modules = serde_json::to_vec(&MODULES).map_err(|e| Error::Missing(e.to_string()))?;
         let length = modules.len() as u64;
         bridge.send_frame([&length.to_le_bytes()[..], &modules].concat());

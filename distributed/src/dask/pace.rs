@@ -29,6 +29,10 @@ const AHEAD: usize = 2;
 /// long one takes: that takes about as long as Dask's handling of a task.
 pub(super) const LIGHT: f64 = 1e6;
 
+/// How many bytes of inputs, and about how many of values, a chunk has at most, unless
+/// one call has more: all of a chunk is in memory at once, here and at the scheduler.
+pub(super) const HEAVY: usize = 8 << 20;
+
 /// How many chunks are looked at before it is believed how long a call takes: the
 /// first may take many times as long as the next, while the worker warms up.
 const LOOKS: u32 = 8;
@@ -89,7 +93,9 @@ impl Pace {
         // the same time.
         let by_share = left.div_ceil(4 * threads.max(1)).max(self.calls(LEAST));
         let by_growth = GROWTH * self.largest.max(1);
-        let chunk = self.calls(AIM).min(by_share).min(by_growth).min(left).clamp(1, MOST);
+        let by_weight = HEAVY / (self.per_value as usize).max(1);
+        let chunk =
+            self.calls(AIM).min(by_weight).min(by_share).min(by_growth).min(left).clamp(1, MOST);
         self.largest = self.largest.max(chunk);
         chunk
     }

@@ -157,6 +157,8 @@ fn a_host_that_is_cut_off() {
     program.args(["--kill-after=5", "120"]).arg(script("dask-cluster").get_program());
     program.arg("--hosts").arg(std::env::current_exe().expect("a path"));
     program.env(CUT_OFF, &log).env("TMPDIR", directory.path());
+    // The same as this program has.
+    program.env("POLYPHONY_CLUSTER_PYTHON", python().expect("a Python"));
     // How long Dask waits for those who are silent, and for those who do not answer.
     program.env("DASK_DISTRIBUTED__SCHEDULER__WORKER_TTL", "5s");
     program.env("DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT", "3s");

@@ -52,10 +52,10 @@ impl State {
     }
 
     fn done(&mut self, chunk: u64, bridge: &Bridge) {
-        let Some(mut of) = self.chunks.remove(&chunk) else { return };
-        if of.done {
+        if self.chunks.get(&chunk).is_none_or(|of| of.done) {
             return;
         }
+        let Some(mut of) = self.chunks.remove(&chunk) else { return };
         self.done += of.items.len() as u64;
         if !of.pilot {
             self.landed(&of);

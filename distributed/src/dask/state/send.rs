@@ -15,7 +15,7 @@ use crate::scheduler::TaskId;
 
 use super::super::abi::format::{Hole, Item, Request};
 use super::super::bridge::Bridge;
-use super::super::pace::LIGHT;
+use super::super::pace::{HEAVY, LIGHT};
 use super::super::wire::Command;
 use super::{Kind, Paced, State};
 
@@ -171,6 +171,7 @@ impl State {
         bridge: &Bridge,
     ) {
         let (mut items, mut home, mut wanted) = (Vec::new(), Vec::new(), false);
+        let mut bytes = 0;
         while items.len() < most
             && let Some(id) = queue.pop_front()
         {
@@ -197,9 +198,11 @@ impl State {
                 break;
             };
             home = joint;
-            wanted |= self.entries[&id].wanted;
+            let entry = &self.entries[&id];
+            wanted |= entry.wanted;
+            bytes += entry.input.bytes.len();
             items.push(id);
-            if alone {
+            if alone || bytes > HEAVY {
                 break;
             }
         }
