@@ -1,6 +1,7 @@
 //! What a cluster says of itself.
 
 use std::fmt;
+use std::time::Duration;
 
 use crate::scheduler::WorkerId;
 
@@ -17,6 +18,9 @@ pub struct Info {
     /// Answers since the start, those of lost workers and of failed attempts
     /// included.
     pub done: u64,
+    /// About how long the calls take that go to a worker together, as one task of
+    /// Dask's; more in a long map. `None` where each call is a task by itself.
+    pub chunk_time: Option<Duration>,
 }
 
 /// One worker.
@@ -65,12 +69,15 @@ impl fmt::Display for Place {
 
 impl fmt::Display for Info {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { workers, waiting, running, done } = self;
+        let Self { workers, waiting, running, done, chunk_time } = self;
         writeln!(
             f,
             "workers: {}; tasks: {waiting} wait, {running} run, {done} done",
             workers.len()
         )?;
+        if let Some(time) = chunk_time {
+            writeln!(f, "calls go in chunks of about {time:?}")?;
+        }
         workers.iter().try_for_each(|w| writeln!(f, "  {}: {}, {} done", w.id, w.place, w.done))
     }
 }

@@ -145,8 +145,8 @@ impl Client {
     /// ```
     ///
     /// # What differs
-    /// - Calls of one task go in chunks of some 50 ms, found out as they run; a chunk is
-    ///   one task for Dask. Calls that take futures share one if their inputs do, or
+    /// - Calls of one task go in chunks of some 50 ms, of a long map up to 250, found out
+    ///   as they run; a chunk is one task for Dask. Calls that take futures share one if their inputs do, or
     ///   if these are there already and light.
     /// - Values stay on the workers until somebody waits for them.
     /// - [`retries`](crate::Submit::retries) are made at once, on the same worker.

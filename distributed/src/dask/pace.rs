@@ -7,7 +7,14 @@
 
 /// How long a chunk is to take, in nanoseconds: on two cores that are busy with the
 /// work itself, scheduler, worker and bridge were seen to take 5 ms for each chunk.
-const AIM: f64 = 50e6;
+pub(super) const AIM: f64 = 50e6;
+
+/// How long a chunk is to take at most, where the work is so long that shorter ones
+/// would only add to what their handling costs.
+const LONGEST: f64 = 250e6;
+
+/// Of what is left for each thread such a chunk is one of so many.
+const MANY: usize = 50;
 
 /// How long it may take though it is more than its share: a few of what its handling
 /// takes.
@@ -94,8 +101,9 @@ impl Pace {
         let by_share = left.div_ceil(4 * threads.max(1)).max(self.calls(LEAST));
         let by_growth = GROWTH * self.largest.max(1);
         let by_weight = HEAVY / (self.per_value as usize).max(1);
-        let chunk =
-            self.calls(AIM).min(by_weight).min(by_share).min(by_growth).min(left).clamp(1, MOST);
+        let by_length = left.div_ceil(MANY * threads.max(1)).min(self.calls(LONGEST));
+        let by_time = self.calls(AIM).max(by_length);
+        let chunk = by_time.min(by_weight).min(by_share).min(by_growth).min(left).clamp(1, MOST);
         self.largest = self.largest.max(chunk);
         chunk
     }
@@ -138,8 +146,10 @@ mod tests {
         assert_eq!(pace.chunk(100, 2), 100, "what takes no time is not shared");
         assert_eq!(pace.chunk(1, 2), 1);
         assert_eq!(known(100_000).chunk(1_600, 2), 200, "100 us each: an eighth");
-        assert_eq!(known(10_000_000).chunk(1_600, 2), 5, "10 ms each: as many as fill the time");
-        assert_eq!(known(27_000_000).chunk(1_600, 2), 2, "the nearest");
+        assert_eq!(known(10_000_000).chunk(400, 2), 5, "10 ms each: as many as fill the time");
+        assert_eq!(known(27_000_000).chunk(200, 2), 2, "the nearest");
+        assert_eq!(known(10_000_000).chunk(1_600, 2), 16, "8 s for each thread: a fiftieth");
+        assert_eq!(known(10_000_000).chunk(100_000, 2), 25, "but no longer than that");
         assert_eq!(known(200_000_000).chunk(1_600, 2), 1, "what takes longer goes alone");
     }
 

@@ -18,6 +18,7 @@ mod send;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::mpsc::Sender;
+use std::time::Duration;
 
 use processes::Answer;
 use serde_bytes::Bytes as Raw;
@@ -29,7 +30,7 @@ use crate::scheduler::TaskId;
 use crate::{Error, Info};
 
 use super::bridge::Bridge;
-use super::pace::Pace;
+use super::pace::{AIM, Pace};
 use super::wire::{Command, Workers};
 
 /// Which calls may share a chunk; those of the highest priority first.
@@ -263,7 +264,8 @@ impl State {
         let waits = |entry: &&Entry| entry.place.is_none() && entry.over.is_none();
         let waiting = self.entries.values().filter(waits).count();
         let with_dask = self.chunks.values().filter(|of| !of.done).map(|of| of.items.len()).sum();
-        Info { workers: Vec::new(), waiting, running: with_dask, done: self.done }
+        let (workers, chunk_time) = (Vec::new(), Some(Duration::from_nanos(AIM as u64)));
+        Info { workers, waiting, running: with_dask, done: self.done, chunk_time }
     }
 }
 

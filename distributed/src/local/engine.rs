@@ -257,6 +257,7 @@ impl Engine {
             waiting: unfinished.saturating_sub(running),
             running,
             done: self.done,
+            chunk_time: None,
         }
     }
 }
