@@ -98,6 +98,13 @@ fn mark(root: &Path, run: &str, model: &str, parameter: u64, outcome: Outcome) {
     mark.write(root, &id(model, parameter)).expect("the mark is written");
 }
 
+/// A sample of so many nanoseconds an iteration.
+fn write(root: &Path, baseline: &str, (model, parameter): (&str, u64), median_ns: f64) {
+    let work = Some(Work::Elements(parameter));
+    layout::write(root, &id(model, parameter), baseline, &sample(median_ns), work)
+        .expect("the sample is written");
+}
+
 /// A workload as the sampler leaves it: measured, stopped, wrong and absent.
 fn sampled(root: &Path) {
     let record = WorkloadRecord { topic: "threads".into(), place: 0, description: description() };
@@ -115,22 +122,14 @@ fn sampled(root: &Path) {
                 continue;
             }
             mark(root, "run2", model, parameter, Outcome::Measured);
-            layout::write(
-                root,
-                &id(model, parameter),
-                INTERLEAVED,
-                &sample(time),
-                Some(Work::Elements(parameter)),
-            )
-            .expect("the sample is written");
+            write(root, INTERLEAVED, (model, parameter), time);
         }
     }
     let wrong = Outcome::Failure(Failure::Wrong("got 1, expected 2".into()));
     mark(root, "run2", "wrong", 1_000, wrong);
     // A cell of an earlier run, which this one has not come to.
     mark(root, "run1", "wrong", 100_000, Outcome::Measured);
-    layout::write(root, &id("wrong", 100_000), INTERLEAVED, &sample(1.0), Some(Work::Elements(1)))
-        .expect("written");
+    write(root, INTERLEAVED, ("wrong", 100_000), 1.0);
 }
 
 fn compared(root: &Path) -> comparison::Comparison {
@@ -223,14 +222,7 @@ fn criterion_alone_gives_a_table_without_intervals_on_its_ratios() {
     let record = WorkloadRecord { topic: "threads".into(), place: 0, description: description() };
     record.write(root.path(), NEW).expect("written");
     for (model, time) in [("serial", 4e3), ("scoped", 2e3)] {
-        layout::write(
-            root.path(),
-            &id(model, 1_000),
-            NEW,
-            &sample(time),
-            Some(Work::Elements(1_000)),
-        )
-        .expect("written");
+        write(root.path(), NEW, (model, 1_000), time);
     }
     let comparison = compared(root.path());
     let table = &comparison.sections[0].tables[0];
@@ -279,14 +271,7 @@ fn python_at_its_own_pace_is_compared_with_python() {
     record.write(root.path(), INTERLEAVED).expect("written");
     for (model, time) in [("serial", 4e3), ("python_serial", 1e3), ("python_threads", 2e3)] {
         mark(root.path(), "run2", model, 1_000, Outcome::Measured);
-        layout::write(
-            root.path(),
-            &id(model, 1_000),
-            INTERLEAVED,
-            &sample(time),
-            Some(Work::Elements(1_000)),
-        )
-        .expect("written");
+        write(root.path(), INTERLEAVED, (model, 1_000), time);
     }
     let comparison = compared(root.path());
     let table = &comparison.sections[0].tables[0];
@@ -305,14 +290,7 @@ fn an_interrupted_run_leaves_the_columns_it_did_not_come_to() {
     for (model, time) in [("serial", 4e3), ("scoped", 2e3)] {
         for (parameter, run) in [(1_000, "run2"), (100_000, "run1"), (1_000_000, "run1")] {
             mark(root.path(), run, model, parameter, Outcome::Measured);
-            layout::write(
-                root.path(),
-                &id(model, parameter),
-                INTERLEAVED,
-                &sample(time),
-                Some(Work::Elements(1)),
-            )
-            .expect("written");
+            write(root.path(), INTERLEAVED, (model, parameter), time);
         }
     }
     let mut latest = run("run2");
@@ -334,14 +312,7 @@ fn a_baseline_that_was_not_measured_is_replaced_by_none() {
     let record = WorkloadRecord { topic: "threads".into(), place: 0, description: description() };
     record.write(root.path(), NEW).expect("written");
     for model in ["scoped", "slow"] {
-        layout::write(
-            root.path(),
-            &id(model, 1_000),
-            NEW,
-            &sample(2e3),
-            Some(Work::Elements(1_000)),
-        )
-        .expect("written");
+        write(root.path(), NEW, (model, 1_000), 2e3);
     }
     let comparison = compared(root.path());
     let table = &comparison.sections[0].tables[0];
