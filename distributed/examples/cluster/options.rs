@@ -9,6 +9,7 @@ The Mandelbrot set in tiles, each a task, on this machine's cluster or on Dask's
   cluster --dask              a scheduler and two workers of Dask's, started here and ended; makes
                               what they need: the library of tasks, and a Python with Dask
   cluster --dask ADDRESS      a Dask cluster that is there, such as tcp://host:8786
+                              (POLYPHONY_CLUSTER may name it, as scripts/dask-cluster does)
 
   --size N        the picture's side in pixels, a multiple of 32 (1024)
   --picture FILE  where it goes, a PNG (mandelbrot.png)
