@@ -56,19 +56,25 @@ fn main() -> ExitCode {
     }
     for (name, test) in suite::TESTS {
         for (kind, processes) in [("threads", false), ("processes", true)] {
+            // The client's end too, which waits for what its threads are at.
             let run = move || {
-                let client = Client::local().n_workers(2).processes(processes).start()?;
-                common::within(|| test(&client));
-                Ok(())
+                common::within(|| {
+                    let client = Client::local().n_workers(2).processes(processes).start()?;
+                    test(&client);
+                    Ok(())
+                })
             };
             if processes || !suite::NOT_ON_THREADS.contains(name) {
                 trials.push(Trial::test(format!("{kind}_{name}"), run));
             }
         }
         let run = move || {
-            let cluster = dask::shared();
-            let client = cluster.connect();
-            common::within(|| test(&client));
+            // One of them starts the cluster.
+            common::within_time(2 * common::DEADLINE, || {
+                let cluster = dask::shared();
+                let client = cluster.connect();
+                test(&client);
+            });
             Ok(())
         };
         trials.push(of_dask(name, &python, move || in_turn(run)));

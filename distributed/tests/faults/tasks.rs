@@ -76,11 +76,17 @@ pub(crate) const WAIT_ONCE: Task<PathBuf, u64> = Task::new("wait_once", |file| {
     7
 });
 
-/// Waits until the path is there.
-pub(crate) const WAIT_FOR: Task<PathBuf, u64> = Task::new("wait_for", |path| {
-    while !path.exists() {
+/// Waits until the path is there, or its folder is gone: a test that ends takes the
+/// folder away, maybe before this has looked again.
+fn wait_for(path: &Path) {
+    while !path.exists() && path.parent().is_some_and(Path::exists) {
         thread::sleep(Duration::from_millis(1));
     }
+}
+
+/// Waits until the path is there.
+pub(crate) const WAIT_FOR: Task<PathBuf, u64> = Task::new("wait_for", |path| {
+    wait_for(&path);
     0
 });
 
@@ -88,9 +94,7 @@ pub(crate) const WAIT_FOR: Task<PathBuf, u64> = Task::new("wait_for", |path| {
 pub(crate) const SIGN_AND_WAIT_FOR: Task<(PathBuf, PathBuf), u64> =
     Task::new("sign_and_wait_for", |(file, path)| {
         sign(&file);
-        while !path.exists() {
-            thread::sleep(Duration::from_millis(1));
-        }
+        wait_for(&path);
         0
     });
 
