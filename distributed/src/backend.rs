@@ -18,6 +18,15 @@ use crate::slot::Slot;
 use crate::timeline::Timeline;
 use crate::{Error, Info};
 
+/// How a result is waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Wanted {
+    /// With others, all of which have to be there: it may come along with theirs.
+    Along,
+    /// By itself.
+    Now,
+}
+
 /// A cluster, as the client sees it. No call waits for a task.
 pub(crate) trait Backend: Send + Sync + fmt::Debug {
     /// Names for so many new tasks, one after the other.
@@ -37,7 +46,7 @@ pub(crate) trait Backend: Send + Sync + fmt::Debug {
 
     /// Somebody waits for this result. Until then a cluster may settle the slot
     /// or keep the value where it is.
-    fn want(&self, _task: TaskId) {}
+    fn want(&self, _task: TaskId, _how: Wanted) {}
 
     /// Whether tasks are dealt out by their place in a batch, so that it has to
     /// be submitted whole. Otherwise it comes in parts, and the first tasks run

@@ -11,7 +11,7 @@ use std::time::Duration;
 use serde::de::DeserializeOwned;
 
 use crate::Error;
-use crate::backend::Backend;
+use crate::backend::{Backend, Wanted};
 use crate::scheduler::TaskId;
 use crate::slot::{Latch, Queue, Slot, Waiter};
 
@@ -51,13 +51,14 @@ impl<Out> Future<Out> {
     }
 
     pub(crate) fn tell(&self, waiter: Waiter) {
-        self.want();
+        let how = if matches!(waiter, Waiter::Latch(_)) { Wanted::Along } else { Wanted::Now };
+        self.backend.want(self.id, how);
         self.slot.tell(waiter);
     }
 
     /// Says that somebody waits for it.
     fn want(&self) {
-        self.backend.want(self.id);
+        self.backend.want(self.id, Wanted::Now);
     }
 
     /// Why there is no value, if that is known already.

@@ -18,8 +18,8 @@ pub struct Info {
     /// Answers since the start, those of lost workers and of failed attempts
     /// included.
     pub done: u64,
-    /// About how long the calls take that go to a worker together, as one task of
-    /// Dask's; more in a long map. `None` where each call is a task by itself.
+    /// About how long those calls of a long map take that go to a worker together, as
+    /// one task of Dask's. `None` where each call is a task by itself.
     pub chunk_time: Option<Duration>,
 }
 
@@ -76,7 +76,7 @@ impl fmt::Display for Info {
             workers.len()
         )?;
         if let Some(time) = chunk_time {
-            writeln!(f, "calls go in chunks of about {time:?}")?;
+            writeln!(f, "calls go in chunks of up to {time:?}")?;
         }
         workers.iter().try_for_each(|w| writeln!(f, "  {}: {}, {} done", w.id, w.place, w.done))
     }

@@ -40,4 +40,5 @@ fn suite(scale: Scale) -> Suite {
         .workload(imbalance::uniform(scale))
         .workload(start::start(scale))
         .workload(worker_threads::worker_threads(scale))
+        .workload(worker_threads::worker_threads_of_python(scale))
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use processes::Answer;
 
-use crate::backend::{Backend, Call, Promise};
+use crate::backend::{Backend, Call, Promise, Wanted};
 use crate::scheduler::{TaskId, WorkerId};
 use crate::slot::Slot;
 use crate::timeline::Timeline;
@@ -100,8 +100,8 @@ impl Backend for Cluster {
         Err(Error::OtherTask { task, here, there: there.clone() })
     }
 
-    fn want(&self, task: TaskId) {
-        self.shared.state().want(task, &self.shared.bridge);
+    fn want(&self, task: TaskId, how: Wanted) {
+        self.shared.state().want(task, how, &self.shared.bridge);
     }
 
     fn wants_whole_batches(&self) -> bool {

@@ -145,10 +145,12 @@ impl Client {
     /// ```
     ///
     /// # What differs
-    /// - Calls of one task go in chunks of some 50 ms, of a long map up to 250, found out
-    ///   as they run; a chunk is one task for Dask. Calls that take futures share one if their inputs do, or
-    ///   if these are there already and light.
-    /// - Values stay on the workers until somebody waits for them.
+    /// - Calls of one task go in chunks of up to 250 ms, found out as they run, and half
+    ///   of what each thread has left; a chunk is one task for Dask. Calls that take
+    ///   futures share one if their inputs do, or if these are there already and light.
+    /// - Values stay on the workers until somebody waits for them. Those that are waited
+    ///   for together come together, at least every 100 ms, so [`gather`](Client::gather)
+    ///   may hear of a failure so much later.
     /// - [`retries`](crate::Submit::retries) are made at once, on the same worker.
     /// - [`cancel`](Client::cancel) takes what has not begun off the cluster; of a chunk,
     ///   only when all its calls are cancelled. It kills no worker.

@@ -5,16 +5,16 @@
 //! call takes is found out: the first chunks are of one call, and each reply says
 //! how long its chunk took.
 
-/// How long a chunk is to take, in nanoseconds: on two cores that are busy with the
-/// work itself, scheduler, worker and bridge were seen to take 5 ms for each chunk.
-pub(super) const AIM: f64 = 50e6;
+/// How long a chunk is to take, in nanoseconds, in a map of many: on two cores that are
+/// busy with the work itself, scheduler, worker and bridge take some 5 ms for each.
+pub(super) const AIM: f64 = 250e6;
 
-/// How long a chunk is to take at most, where the work is so long that shorter ones
-/// would only add to what their handling costs.
-const LONGEST: f64 = 250e6;
-
-/// Of what is left for each thread such a chunk is one of so many.
-const MANY: usize = 50;
+/// Of what is left for each thread a chunk is one of so many: those to come may take
+/// far longer than those before, and in the end all threads are to be done at about
+/// the same time. Half of it is what factoring gives out (Hummel, Schonberg, Flynn,
+/// "Factoring: a method for scheduling parallel loops", Communications of the ACM
+/// 35:8, 1992).
+const SHARES: usize = 2;
 
 /// How long it may take though it is more than its share: a few of what its handling
 /// takes.
@@ -95,14 +95,10 @@ impl Pace {
 
     /// How many of so many calls make the next chunk.
     pub(super) fn chunk(&mut self, left: usize, threads: usize) -> usize {
-        // Those to come may take far longer than those before: a chunk is a small
-        // part of what is left, so that in the end all threads are done at about
-        // the same time.
-        let by_share = left.div_ceil(4 * threads.max(1)).max(self.calls(LEAST));
+        let by_share = left.div_ceil(SHARES * threads.max(1)).max(self.calls(LEAST));
         let by_growth = GROWTH * self.largest.max(1);
         let by_weight = HEAVY / (self.per_value as usize).max(1);
-        let by_length = left.div_ceil(MANY * threads.max(1)).min(self.calls(LONGEST));
-        let by_time = self.calls(AIM).max(by_length);
+        let by_time = self.calls(AIM);
         let chunk = by_time.min(by_weight).min(by_share).min(by_growth).min(left).clamp(1, MOST);
         self.largest = self.largest.max(chunk);
         chunk
@@ -145,11 +141,10 @@ mod tests {
         assert_eq!(pace.chunk(10_000, 2), 4_096);
         assert_eq!(pace.chunk(100, 2), 100, "what takes no time is not shared");
         assert_eq!(pace.chunk(1, 2), 1);
-        assert_eq!(known(100_000).chunk(1_600, 2), 200, "100 us each: an eighth");
-        assert_eq!(known(10_000_000).chunk(400, 2), 5, "10 ms each: as many as fill the time");
-        assert_eq!(known(27_000_000).chunk(200, 2), 2, "the nearest");
-        assert_eq!(known(10_000_000).chunk(1_600, 2), 16, "8 s for each thread: a fiftieth");
-        assert_eq!(known(10_000_000).chunk(100_000, 2), 25, "but no longer than that");
+        assert_eq!(known(100_000).chunk(1_600, 2), 400, "100 us each: half of what each has left");
+        assert_eq!(known(4_000_000).chunk(10, 2), 4, "or a little more, to be worth its handling");
+        assert_eq!(known(10_000_000).chunk(400, 2), 25, "10 ms each: as many as fill the time");
+        assert_eq!(known(17_000_000).chunk(400, 2), 15, "the nearest");
         assert_eq!(known(200_000_000).chunk(1_600, 2), 1, "what takes longer goes alone");
     }
 
@@ -157,7 +152,7 @@ mod tests {
     fn one_long_call_among_many_counts_as_one() {
         let mut pace = known(1_000_000);
         pace.learn(100_000_000, 1, 8);
-        assert_eq!(pace.chunk(1_600, 2), 44);
+        assert_eq!(pace.chunk(16_000, 2), 221, "1.13 ms each");
         let mut warming_up = Pace { largest: MOST, ..Pace::default() };
         warming_up.learn(10_000_000, 1, 8);
         for _ in 0..4 {

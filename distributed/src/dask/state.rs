@@ -9,21 +9,23 @@
 //! |---|---|
 //! | `state/send.rs` | which calls go, in which chunk |
 //! | `state/events.rs` | what comes of the chunks |
+//! | `state/fetch.rs` | when a value is asked for |
 //! | `state/hold.rs` | who needs what, and what nobody needs any more |
 
 mod events;
+mod fetch;
 mod hold;
 mod send;
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::mpsc::Sender;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use processes::Answer;
 use serde_bytes::Bytes as Raw;
 
-use crate::backend::{Call, Input, Options, Promise};
+use crate::backend::{Call, Input, Options, Promise, Wanted};
 use crate::hash::FastMap;
 use crate::resources::Resources;
 use crate::scheduler::TaskId;
@@ -57,7 +59,7 @@ struct Entry {
     undone: u32,
     /// It waits for its turn; otherwise for what it takes.
     queued: bool,
-    wanted: bool,
+    wanted: Option<Wanted>,
     /// It shares no chunk: whoever waits behind it would have to wait for its deadline.
     alone: bool,
     /// Somebody has its future.
@@ -75,8 +77,8 @@ struct Chunk {
     items: Vec<TaskId>,
     /// How many of them anybody needs.
     live: usize,
-    /// Its value is asked for.
-    wanted: bool,
+    /// Its value is asked for, or will be along with others.
+    wanted: Option<Wanted>,
     /// It is to show how long a call takes.
     pilot: bool,
     /// One of those that go only as fast as they are done.
@@ -101,6 +103,10 @@ pub(super) struct State {
     suspects: VecDeque<VecDeque<TaskId>>,
     /// The chunk of those that is with Dask.
     suspect: Option<u64>,
+    /// Chunks that are done, whose values come along with others'.
+    due: Vec<u64>,
+    /// When such were last asked for.
+    fetched: Option<Instant>,
     /// They could, but it is not known how many would make a chunk.
     unknown: BTreeMap<Paced, Vec<TaskId>>,
     paces: BTreeMap<Paced, Pace>,
@@ -129,6 +135,8 @@ impl State {
             ahead: BTreeMap::new(),
             suspects: VecDeque::new(),
             suspect: None,
+            due: Vec::new(),
+            fetched: None,
             unknown: BTreeMap::new(),
             paces: BTreeMap::new(),
             names: HashSet::new(),
@@ -230,33 +238,13 @@ impl State {
         let live = items.len();
         let pace = self.pace(task, &resources);
         let (pilot, bytes) = (paced && !pace.is_known(), pace.bytes(live));
-        let (wanted, done) = (false, false);
+        let (wanted, done) = (None, false);
         let of = Chunk { task, resources, items, live, wanted, pilot, paced, done, bytes };
         self.chunks.insert(chunk, of);
     }
 
     fn pace(&mut self, task: &'static str, resources: &Resources) -> &mut Pace {
         self.paces.entry((task, resources.clone())).or_default()
-    }
-
-    pub(super) fn want(&mut self, id: TaskId, bridge: &Bridge) {
-        let Some(entry) = self.entries.get_mut(&id) else { return };
-        if !entry.slot.is_pending() {
-            return;
-        }
-        entry.wanted = true;
-        if let Some((chunk, _)) = entry.place {
-            self.ask(chunk, bridge);
-        }
-    }
-
-    fn ask(&mut self, chunk: u64, bridge: &Bridge) {
-        if let Some(of) = self.chunks.get_mut(&chunk)
-            && !of.wanted
-        {
-            of.wanted = true;
-            let _ = bridge.send(&Command::Want(vec![chunk]));
-        }
     }
 
     /// How many wait and run; who works is known to the cluster.
@@ -280,7 +268,7 @@ impl Entry {
             missing: 0,
             undone: 0,
             queued: false,
-            wanted: false,
+            wanted: None,
             alone: options.deadline.is_some(),
             options,
             held: true,

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::Error;
+use crate::backend::Wanted;
 use crate::scheduler::TaskId;
 use crate::slot::Settled;
 
@@ -49,6 +50,7 @@ impl State {
             Event::Ready(..) | Event::Refused(_) => {}
         }
         self.pump(bridge);
+        self.fetch(bridge);
     }
 
     fn done(&mut self, chunk: u64, bridge: &Bridge) {
@@ -61,6 +63,9 @@ impl State {
             self.landed(&of);
         }
         of.done = true;
+        if of.wanted == Some(Wanted::Along) {
+            self.due.push(chunk);
+        }
         let items = of.items.clone();
         self.chunks.insert(chunk, of);
         for id in items {
@@ -206,6 +211,7 @@ impl State {
         self.entries.clear();
         self.chunks.clear();
         self.waiting.clear();
+        self.due.clear();
         self.suspects.clear();
         self.unknown.clear();
         self.questions.clear();

@@ -11,6 +11,7 @@ use std::collections::{HashMap, VecDeque};
 use serde_bytes::Bytes as Raw;
 
 use crate::Error;
+use crate::backend::Wanted;
 use crate::scheduler::TaskId;
 
 use super::super::abi::format::{Hole, Item, Request};
@@ -170,7 +171,7 @@ impl State {
         paced: bool,
         bridge: &Bridge,
     ) {
-        let (mut items, mut home, mut wanted) = (Vec::new(), Vec::new(), false);
+        let (mut items, mut home, mut wanted) = (Vec::new(), Vec::new(), None);
         let mut bytes = 0;
         while items.len() < most
             && let Some(id) = queue.pop_front()
@@ -199,7 +200,7 @@ impl State {
             };
             home = joint;
             let entry = &self.entries[&id];
-            wanted |= entry.wanted;
+            wanted = wanted.max(entry.wanted);
             bytes += entry.input.bytes.len();
             items.push(id);
             if alone || bytes > HEAVY {
@@ -226,8 +227,9 @@ impl State {
         if let Err(e) = sent {
             return self.fail(chunk, bridge, |_| Error::from_process(e));
         }
-        if wanted || open {
-            self.ask(chunk, bridge);
+        // What shows how long a call takes is needed at once.
+        if let Some(how) = wanted.max(open.then_some(Wanted::Now)) {
+            self.ask(chunk, how, bridge);
         }
     }
 
