@@ -106,7 +106,9 @@ impl Client {
     /// encoded once.
     ///
     /// Dask puts it on one worker, from which others fetch it; see
-    /// [`broadcast`](Self::broadcast).
+    /// [`broadcast`](Self::broadcast). If that worker dies it is put on another, for as
+    /// long as this future lives or a call that takes it is not done: the bytes are kept
+    /// here, once, and the future's [`result`](Future::result) hands them out.
     pub fn scatter<T: Serialize>(&self, value: &T) -> Future<T> {
         self.put(value, false)
     }
