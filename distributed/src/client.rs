@@ -273,7 +273,8 @@ impl<'c> Submit<'c> {
 
     /// How long a task may run. When it is over that, its worker is killed and
     /// replaced, and the task is [`Error::Timeout`]. Threads cannot be killed:
-    /// there the task goes on, and its result is dropped.
+    /// there the task goes on, its result is dropped, and another thread takes the
+    /// worker's place, as long as no more than 256 go on like this.
     ///
     /// Such tasks are sent one by one, so each costs a message of its own.
     ///
