@@ -12,6 +12,9 @@
 //! the client and its engine. What a wait takes beyond what it is told is measured
 //! too, and is part of the durations that the simulator gets.
 
+#[path = "common/usage.rs"]
+mod usage;
+
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
@@ -22,6 +25,12 @@ use distributed::simulation::{Costs, Graph, Setup, simulate};
 use distributed::timeline::Record;
 use distributed::{Client, Error, Future, With};
 use processes::{Registry, Task};
+
+const USAGE: &str = "\
+calibrate [--help]
+
+Measures what two worker processes cost here, tells the simulator, and runs the graphs
+that it predicts: predicted and real, side by side.";
 
 const WORKERS: usize = 2;
 
@@ -72,6 +81,9 @@ type Failed = Box<dyn std::error::Error>;
 fn main() -> Result<(), Failed> {
     let registry = Registry::new().with(&INC).with(&ADD).with(&SUM).with(&WAIT);
     processes::worker_entry(registry.with(&SLOW_ADD).with(&HELD));
+    if let [odd, ..] = &usage::arguments(USAGE)[..] {
+        usage::refuse(USAGE, &format!("it takes no argument, such as {odd:?}"));
+    }
     let client = Client::local().n_workers(WORKERS).start()?;
     let setup = measured(&client)?;
     let Setup { latency_ns, worker_ns, costs, .. } = setup;

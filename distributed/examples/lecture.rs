@@ -4,6 +4,9 @@
 //! cargo run --release -p distributed --example distributed-lecture
 //! ```
 
+#[path = "common/usage.rs"]
+mod usage;
+
 use std::error::Error;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -12,6 +15,11 @@ use distributed::{Client, LocalCluster, Place, Placement, With, as_completed, de
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use processes::{Registry, Task};
+
+const USAGE: &str = "\
+distributed-lecture [--help]
+
+The lecture's last cell and the tutorial of Dask's, in Rust, cell by cell.";
 
 const INC: Task<i64, i64> = Task::new("inc", |x| x + 1);
 
@@ -33,6 +41,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     let registry =
         Registry::new().with(&INC).with(&SLOW_INC).with(&SLOW_ADD).with(&WAIT).with(&DIVIDE);
     processes::worker_entry(registry);
+    if let [odd, ..] = &usage::arguments(USAGE)[..] {
+        usage::refuse(USAGE, &format!("it takes no argument, such as {odd:?}"));
+    }
 
     the_last_cell()?;
     threads_or_processes()?;

@@ -15,6 +15,9 @@
 //! takes more memory the more of them wait, or if memory grows from round to
 //! round.
 
+#[path = "common/usage.rs"]
+mod usage;
+
 use std::collections::HashSet;
 use std::error::Error;
 use std::path::Path;
@@ -23,6 +26,12 @@ use std::time::{Duration, Instant};
 
 use distributed::{Client, Future, Place};
 use processes::{Registry, Task};
+
+const USAGE: &str = "\
+million [TASKS]...
+
+What a waiting task takes of memory, and a task of time, on threads and on processes,
+with so many tasks at once (10000, 100000 and 1000000).";
 
 const INC: Task<u64, u64> = Task::new("inc", |x| x + 1);
 
@@ -68,7 +77,7 @@ struct Round {
 
 fn main() -> Result<(), Box<dyn Error>> {
     processes::worker_entry(Registry::new().with(&INC).with(&HELD));
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments = usage::arguments(USAGE);
     // This program, once more, for one row.
     if let [kind @ ("threads" | "processes"), tasks] =
         arguments.iter().map(String::as_str).collect::<Vec<_>>()[..]
@@ -79,6 +88,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         true => ["10000", "100000", "1000000"].map(String::from).to_vec(),
         false => arguments,
     };
+    if let Some(odd) = sizes.iter().find(|size| !size.parse().is_ok_and(|size: u64| size > 0)) {
+        usage::refuse(USAGE, &format!("{odd:?} is no number of tasks"));
+    }
     println!("{WORKERS} workers; the first of {ROUNDS} rounds, times the fastest of them");
     println!(
         "| workers | tasks | bytes a waiting task | of the last tenth | KiB of a worker | ns to submit | ns to do and gather | bytes a task left | after {ROUNDS} rounds |"

@@ -12,11 +12,19 @@
 //! are what the resident memory of a fresh process grew by while all tasks
 //! waited, divided by them.
 
+#[path = "common/usage.rs"]
+mod usage;
+
 use std::time::{Duration, Instant};
 
 use distributed::scheduler::{
     Action, Event, Fifo, Locality, Policy, Scheduler, Spec, TaskId, WorkerId,
 };
+
+const USAGE: &str = "\
+scheduler-cost [TASKS]
+
+What the scheduler takes for a task of so many (1000000), without workers.";
 
 /// How often each row is measured.
 const RUNS: usize = 5;
@@ -47,17 +55,17 @@ struct Times {
 }
 
 fn main() {
-    let tasks = match std::env::args().nth(1).map(|argument| argument.parse()) {
+    let arguments = usage::arguments(USAGE);
+    let tasks = match arguments.first().map(|argument| (argument, argument.parse())) {
         None => 1_000_000,
-        Some(Ok(tasks)) => tasks,
-        Some(Err(error)) => {
-            eprintln!("scheduler-cost [TASKS]: {error}");
-            std::process::exit(2);
-        }
+        Some((_, Ok(tasks))) => tasks,
+        Some((odd, Err(_))) => usage::refuse(USAGE, &format!("{odd:?} is no number of tasks")),
     };
     // This process, once more, for the memory of one shape.
-    if let Some(name) = std::env::args().nth(2) {
-        let shape = SHAPES.iter().find(|shape| shape.name == name).expect("one of the shapes");
+    if let Some(name) = arguments.get(1) {
+        let Some(shape) = SHAPES.iter().find(|shape| shape.name == name) else {
+            usage::refuse(USAGE, &format!("it takes one number, and not {name:?} too"));
+        };
         return println!("{:.0}", waiting_bytes(&(shape.batches)(tasks)));
     }
     println!("{tasks} tasks; nanoseconds a task");

@@ -8,6 +8,9 @@
 //! cargo run --release -p distributed --example simulate -- --saturation
 //! ```
 
+#[path = "common/usage.rs"]
+mod usage;
+
 use std::time::Instant;
 
 use distributed::scheduler::{Fifo, Locality, Random};
@@ -33,10 +36,7 @@ struct Options {
 }
 
 fn main() {
-    let options = options().unwrap_or_else(|error| {
-        eprintln!("{error}\n{USAGE}");
-        std::process::exit(2);
-    });
+    let options = options().unwrap_or_else(|error| usage::refuse(USAGE, &error));
     if options.saturation {
         saturation(&options);
     } else {
@@ -55,7 +55,7 @@ fn options() -> Result<Options, String> {
         saturation: false,
         timeline: None,
     };
-    let mut arguments = std::env::args().skip(1);
+    let mut arguments = usage::arguments(USAGE).into_iter();
     while let Some(argument) = arguments.next() {
         let mut text = || arguments.next().ok_or(format!("{argument} needs a value"));
         let number = |text: String| {
@@ -91,7 +91,7 @@ fn options() -> Result<Options, String> {
                 let durations = Durations::ALL.into_iter().find(|d| d.name() == name);
                 options.grain.durations = durations.ok_or(unknown(&name))?;
             }
-            other => return Err(format!("unknown argument {other:?}")),
+            other => return Err(format!("there is no {other:?}")),
         }
     }
     options.setup.record = options.timeline.is_some();

@@ -10,10 +10,19 @@
 //! up. The `.svg` is a picture with both bounds of the makespan; the `.json`
 //! opens in [Perfetto](https://ui.perfetto.dev).
 
+#[path = "common/usage.rs"]
+mod usage;
+
 use std::time::Duration;
 
 use distributed::{Client, Placement};
 use processes::{Registry, Task};
+
+const USAGE: &str = "\
+timeline [STEM]
+
+Which of two workers ran what when, dealt out in equal blocks and handed to whoever is
+free: STEM-static.svg, STEM-dynamic.svg and the same as .json (timeline).";
 
 /// Waits for so many milliseconds, and returns them.
 const WAIT: Task<u64, u64> = Task::new("wait", |ms| {
@@ -25,7 +34,13 @@ const ADD: Task<Vec<u64>, u64> = Task::new("add", |all| all.iter().sum());
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     processes::worker_entry(Registry::new().with(&WAIT).with(&ADD));
-    let stem = std::env::args().nth(1).unwrap_or_else(|| "timeline".into());
+    let stem = match &usage::arguments(USAGE)[..] {
+        [] => "timeline".to_owned(),
+        [stem] if !stem.starts_with('-') => stem.clone(),
+        [odd] | [_, odd, ..] => {
+            usage::refuse(USAGE, &format!("it takes one stem of files, not {odd:?}"))
+        }
+    };
     for (name, placement) in [("static", Placement::StaticBlocks), ("dynamic", Placement::Dynamic)]
     {
         let client = Client::local().n_workers(2).placement(placement).timeline(true).start()?;

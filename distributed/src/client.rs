@@ -106,7 +106,9 @@ impl Client {
     /// encoded once.
     ///
     /// Dask puts it on one worker, from which others fetch it; see
-    /// [`broadcast`](Self::broadcast).
+    /// [`broadcast`](Self::broadcast). If that worker dies it is put on another, for as
+    /// long as this future lives or a call that takes it is not done: the bytes are kept
+    /// here, once, and the future's [`result`](Future::result) hands them out.
     pub fn scatter<T: Serialize>(&self, value: &T) -> Future<T> {
         self.put(value, false)
     }
@@ -271,7 +273,8 @@ impl<'c> Submit<'c> {
 
     /// How long a task may run. When it is over that, its worker is killed and
     /// replaced, and the task is [`Error::Timeout`]. Threads cannot be killed:
-    /// there the task goes on, and its result is dropped.
+    /// there the task goes on, its result is dropped, and another thread takes the
+    /// worker's place, as long as no more than 256 go on like this.
     ///
     /// Such tasks are sent one by one, so each costs a message of its own.
     ///

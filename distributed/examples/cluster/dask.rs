@@ -34,7 +34,7 @@ impl DaskHere {
     pub(crate) fn start(python: &Path, workers: usize, threads: usize) -> Result<Self, String> {
         let mut script = Command::new(scripts().join("dask-cluster"))
             .args(["sh", "-c", BESIDE])
-            .env("POLYPHONY_CLUSTER_PYTHON", python)
+            .env("POLYPHONY_PYTHON", python)
             .env("WORKERS", workers.to_string())
             .env("THREADS", threads.to_string())
             .stdin(Stdio::piped())
@@ -81,12 +81,15 @@ impl Drop for DaskHere {
     }
 }
 
-/// An interpreter that has Dask: the one of the locked environment, which is made if
-/// it is not there.
+/// An interpreter that has Dask: `POLYPHONY_PYTHON`, or the one of the locked
+/// environment, which is made if it is not there.
 ///
 /// # Errors
 /// That there is none; the script has said why on standard error.
 pub(crate) fn python() -> Result<PathBuf, String> {
+    if let Some(named) = std::env::var_os("POLYPHONY_PYTHON") {
+        return Ok(named.into());
+    }
     let mut script = Command::new(scripts().join("python-env"));
     let output = script.stderr(Stdio::inherit()).output();
     let output = output.map_err(|e| format!("scripts/python-env does not run: {e}"))?;

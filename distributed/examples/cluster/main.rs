@@ -18,7 +18,7 @@ mod picture;
 mod tasks;
 
 use std::error::Error;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Instant;
 
@@ -64,8 +64,7 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
         Cluster::Local => work(&Client::local().start()?, options, None),
         Cluster::Dask(Some(address)) => {
             let library = dask::library("cluster_tasks")?;
-            let python = std::env::var_os("POLYPHONY_PYTHON").map(PathBuf::from);
-            let python = python.map_or_else(dask::python, Ok)?;
+            let python = dask::python()?;
             let client = Client::dask(address).python(&python).tasks(library).connect()?;
             work(&client, options, Some((&python, address)))
         }

@@ -21,7 +21,7 @@ from polyphony_dask.session import Session
 from polyphony_dask.wire import Command, Event, Reader
 
 
-async def obey(message: bytes, entries: Entries, operator: Operator) -> None:
+def obey(message: bytes, entries: Entries, operator: Operator) -> None:
     """Carries a command out, or begins to."""
     read = Reader(message)
     match read.number("B"):
@@ -32,7 +32,7 @@ async def obey(message: bytes, entries: Entries, operator: Operator) -> None:
             entries.submit(number, task, priority, resources, dependencies, read.data())
         case Command.SCATTER:
             number, onto_each = read.number("Q"), bool(read.number("B"))
-            await entries.scatter(number, onto_each, read.data())
+            entries.scatter(number, onto_each, read.data())
         case Command.WANT:
             for number in read.many(lambda: read.number("Q")):
                 entries.want(number)
@@ -101,7 +101,7 @@ async def serve(commands: asyncio.StreamReader, out: asyncio.WriteTransport) -> 
 
     async def work() -> None:
         while True:
-            await obey(await messages.get(), entries, operator)
+            obey(await messages.get(), entries, operator)
 
     working = asyncio.create_task(work())
     ends: list[asyncio.Future[Any]] = [listening, working, session.lost]

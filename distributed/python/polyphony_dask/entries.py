@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from distributed import Future, wait
@@ -14,16 +14,41 @@ from polyphony_dask import wire
 from polyphony_dask.session import Session, said
 from polyphony_dask.wire import Event
 
+TRIES = 4
+"""How often a value is put on the cluster before it is given up: as often as Dask
+runs a task whose workers die."""
+
+PAUSE = 0.1
+"""Seconds before the next try, when a worker has just gone."""
+
+LOST = "lost dependencies", "already forgotten"
+"""Dask's reasons why a task cannot be done whose inputs are gone."""
+
 
 @dataclass
 class Entry:
     """A task of Dask's, as long as anybody needs it."""
 
-    future: Future[Any]
     dependencies: list[int]
+    future: Future[Any] | None = None
+    """None before Dask knows of it, which may wait for what it takes; and if that
+    never comes."""
+    settled: asyncio.Event = field(default_factory=asyncio.Event)
+    """Whether Dask knows of it, or never will."""
+    failed: str = ""
+    """Why it never will."""
     holders: int = 1
     wanted: bool = False
     done: bool = False
+
+    def settle(self, future: Future[Any] | None, failed: str = "") -> None:
+        """What became of it: from now on those go that take it."""
+        self.future, self.failed = future, failed
+        self.settled.set()
+
+    def is_gone(self) -> bool:
+        """It was lost with its worker, and Dask cannot make it again."""
+        return self.future is None or bool(self.future.cancelled())
 
 
 class Entries:
@@ -34,6 +59,7 @@ class Entries:
         self.patience = patience
         self.shim = shim
         self.entries: dict[int, Entry] = {}
+        self.bytes_on_the_way = 0
 
     def submit(
         self,
@@ -44,83 +70,132 @@ class Entries:
         dependencies: list[int],
         request: bytes,
     ) -> None:
-        """Hands a chunk to Dask, under a key that nobody else has."""
-        if any(of not in self.entries for of in dependencies):
-            # It was scattered, and no worker would take it.
-            why = "a value that it takes is not on the cluster"
-            self.session.send(Event.BROKEN, wire.number("Q", number), wire.text(why))
-            return
-        futures = [self.entries[of].future for of in dependencies]
-        future = self.session.client.submit(
-            self.shim.run_chunk,
-            request,
-            *futures,
-            key=f"{task}-{self.session.name}-{number}",
-            priority=priority,
-            resources=resources or None,
-            pure=False,
-        )
+        """Hands a chunk to Dask, as soon as Dask knows of all that it takes."""
+        entry = self.entries[number] = Entry(dependencies)
         # Held here until this one is done: the scheduler may hear of a release
         # before it has understood a graph that was sent before.
-        for of in dependencies:
-            self.entries[of].holders += 1
-        entry = self.entries[number] = Entry(future, dependencies)
-        self.session.start(self.watch(number, entry))
+        taken = [self.entries[of] for of in dependencies]
+        for of in taken:
+            of.holders += 1
 
-    async def scatter(self, number: int, onto_each: bool, item: bytes) -> None:
-        """Puts a value on a worker or on each; nobody hears of it unless it fails."""
+        def hand_over() -> None:
+            if why := next((of.failed for of in taken if of.failed), ""):
+                entry.settle(None, why)
+                self.tell(Event.BROKEN, number, wire.text(why))
+            elif any(of.is_gone() for of in taken):
+                entry.settle(None)
+                self.tell_gone(number, entry)
+            else:
+                future = self.session.client.submit(
+                    self.shim.run_chunk,
+                    request,
+                    *(of.future for of in taken),
+                    key=f"{task}-{self.session.name}-{number}",
+                    priority=priority,
+                    resources=resources or None,
+                    pure=False,
+                )
+                entry.settle(future)
+                self.session.start(self.watch(number, entry, future))
+
+        async def later(on_the_way: list[Entry]) -> None:
+            for of in on_the_way:
+                await of.settled.wait()
+            if entry.holders > 0:
+                hand_over()
+
+        if on_the_way := [of for of in taken if not of.settled.is_set()]:
+            self.session.start(later(on_the_way))
+        else:
+            hand_over()
+
+    def scatter(self, number: int, onto_each: bool, item: bytes) -> None:
+        """Puts a value on a worker or on each, beside everything else: only what
+        takes it waits. Nobody hears of it unless it fails."""
+        entry = self.entries[number] = Entry([], done=True)
         value = ("", self.shim.one_item(item))
-        # A stopped worker must not hold up everything behind it: a second for each
-        # megabyte is more than the slowest network takes.
-        longest = self.patience + len(item) / 1e6
-        try:
-            # In a list, or Dask would take the tuple apart.
-            [future] = await asyncio.wait_for(
-                self.session.client.scatter([value], hash=False, broadcast=onto_each),
-                longest,
-            )
-        except Exception as error:  # noqa: BLE001 - whatever it is, it is told
-            self.session.send(
-                Event.BROKEN, wire.number("Q", number), wire.text(said(error))
-            )
-            return
-        self.entries[number] = Entry(future, [], done=True)
+        self.session.start(self.put(number, entry, onto_each, value))
 
-    async def watch(self, number: int, entry: Entry) -> None:
+    async def put(
+        self, number: int, entry: Entry, onto_each: bool, value: tuple[str, bytes]
+    ) -> None:
+        """Tries until a worker has it: the next try goes to the next worker."""
+        key = f"scatter-{self.session.name}-{number}"
+        self.bytes_on_the_way += len(value[1])
+        # A stopped worker is not waited for for ever: a second for each megabyte
+        # that shares the way is more than the slowest network takes.
+        longest = self.patience + self.bytes_on_the_way / 1e6
+        why = ""
+        try:
+            for _ in range(TRIES):
+                if entry.holders == 0:
+                    break
+                try:
+                    # By a key of ours: what comes of an earlier try after all is a
+                    # copy of the same.
+                    sent = self.session.client.scatter(
+                        {key: value}, broadcast=onto_each
+                    )
+                    future = (await asyncio.wait_for(sent, longest))[key]
+                except Exception as error:  # noqa: BLE001 - whatever it is, it is told
+                    why = said(error)
+                    await asyncio.sleep(PAUSE)
+                else:
+                    entry.settle(future)
+                    break
+        finally:
+            self.bytes_on_the_way -= len(value[1])
+        if entry.holders == 0:
+            # Nobody needs it any more.
+            if entry.future is not None:
+                entry.future.release()
+        elif entry.future is None:
+            entry.settle(None, f"no worker takes a value: {why}")
+            self.tell(Event.BROKEN, number, wire.text(entry.failed))
+
+    async def watch(self, number: int, entry: Entry, future: Future[Any]) -> None:
         """Tells how it ends."""
         try:
-            await wait([entry.future])
+            await wait([future])
         except FuturesCancelledError as error:
             if "scheduler-connection-lost" in str(error):
                 self.session.lose("the connection to the scheduler is lost")
-            elif entry.holders > 0 and "scheduler-restart" in str(error):
-                why = "another client has restarted the cluster"
-                self.session.send(
-                    Event.BROKEN, wire.number("Q", number), wire.text(why)
-                )
             elif entry.holders > 0:
                 # It was not cancelled here: then nobody would hold it.
-                gone = any(
-                    of in self.entries and self.entries[of].future.cancelled()
-                    for of in entry.dependencies
-                )
-                why = "a value put on the cluster is gone with its worker"
-                self.session.send(
-                    Event.BROKEN,
-                    wire.number("Q", number),
-                    wire.text(why if gone else said(error)),
-                )
+                self.tell_cancelled(number, entry, str(error))
             self.end(entry)
             return
         self.end(entry)
         if entry.holders == 0:
             return
-        if entry.future.status == "error":
-            self.fail(number, await entry.future.exception())
+        if future.status == "error":
+            self.fail(number, await future.exception())
             return
-        self.session.send(Event.DONE, wire.number("Q", number))
+        self.tell(Event.DONE, number)
         if entry.wanted:
-            await self.fetch(number, entry)
+            await self.fetch(number, entry, future)
+
+    def tell(self, event: Event, number: int, *fields: bytes) -> None:
+        """Tells of a chunk."""
+        self.session.send(event, wire.number("Q", number), *fields)
+
+    def tell_cancelled(self, number: int, entry: Entry, why: str) -> None:
+        """Dask does not know of it any more, and nobody here wanted that."""
+        if "scheduler-restart" in why:
+            why = "another client has restarted the cluster"
+        elif entry.done or self.lost(entry) or any(reason in why for reason in LOST):
+            self.tell_gone(number, entry)
+            return
+        self.tell(Event.BROKEN, number, wire.text(why))
+
+    def lost(self, entry: Entry) -> list[int]:
+        """Which of the values that it takes are gone."""
+        return [of for of in entry.dependencies if self.entries[of].is_gone()]
+
+    def tell_gone(self, number: int, entry: Entry) -> None:
+        """It is gone with its worker, or what it takes is, and Dask cannot make it."""
+        lost = [wire.number("Q", of) for of in self.lost(entry)]
+        self.tell(Event.GONE, number, wire.many(lost))
 
     def end(self, entry: Entry) -> None:
         """It needs nobody's value any more."""
@@ -129,20 +204,22 @@ class Entries:
         for of in dependencies:
             self.release(of)
 
-    async def fetch(self, number: int, entry: Entry) -> None:
+    async def fetch(self, number: int, entry: Entry, future: Future[Any]) -> None:
         """Brings a value to the program."""
         try:
-            worker, reply = await self.session.client.gather(entry.future)
+            worker, reply = await self.session.client.gather(future)
             fields = wire.text(worker), wire.data(reply)
         except Exception as error:  # noqa: BLE001 - whatever it is, it is told
-            # It was there, was lost with its worker, and cannot be had again.
-            self.fail(number, error)
+            # It was there, and was lost with its worker.
+            if future.cancelled():
+                self.tell_cancelled(number, entry, said(error))
+            else:
+                self.fail(number, error)
             return
-        self.session.send(Event.VALUE, wire.number("Q", number), *fields)
+        self.tell(Event.VALUE, number, *fields)
 
     def fail(self, number: int, error: BaseException | None) -> None:
         """Tells why there is no value."""
-        name = wire.number("Q", number)
         if isinstance(error, KilledWorker):
             attempts = error.allowed_failures + 1
             last = getattr(error.last_worker, "address", str(error.last_worker))
@@ -154,9 +231,9 @@ class Entries:
                 wire.number("I", attempts),
                 wire.text(str(last)),
             )
-            self.session.send(Event.KILLED, name, *fields)
+            self.tell(Event.KILLED, number, *fields)
         else:
-            self.session.send(Event.BROKEN, name, wire.text(said(error)))
+            self.tell(Event.BROKEN, number, wire.text(said(error)))
 
     def want(self, number: int) -> None:
         """Somebody asks for the value: now, or as soon as it is there."""
@@ -164,8 +241,8 @@ class Entries:
         if entry is None or entry.wanted:
             return
         entry.wanted = True
-        if entry.done:
-            self.session.start(self.fetch(number, entry))
+        if entry.done and entry.future is not None:
+            self.session.start(self.fetch(number, entry, entry.future))
 
     def release(self, number: int) -> None:
         """One needs it less; if that was the last, Dask may forget it."""
@@ -175,5 +252,6 @@ class Entries:
         entry.holders -= 1
         if entry.holders == 0:
             del self.entries[number]
-            entry.future.release()
+            if entry.future is not None:
+                entry.future.release()
             self.end(entry)

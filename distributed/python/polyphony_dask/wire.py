@@ -45,6 +45,7 @@ class Event(IntEnum):
     ALIVE = 8
     LOST = 9
     SCALED = 10
+    GONE = 11
 
 
 class Reader:

@@ -5,6 +5,8 @@ import struct
 import subprocess
 import sys
 import threading
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 from polyphony_dask import wire
@@ -13,6 +15,14 @@ from tests.tasks import request, request_of
 
 DEADLINE = 20.0
 """Seconds; nothing here takes a tenth of it."""
+
+
+def eventually(holds: Callable[[], bool]) -> None:
+    """Waits for what others bring about, and may undo in a moment."""
+    until = time.monotonic() + DEADLINE
+    while not holds():
+        assert time.monotonic() < until
+        time.sleep(0.001)
 
 
 class Peer:
@@ -102,6 +112,11 @@ class Peer:
             wire.data(content),
         )
         self.say(Command.CHUNK, *fields)
+
+    def scatter(self, number: int, content: bytes, onto_each: bool = False) -> None:
+        item = struct.pack("<I", len(content)) + content
+        fields = wire.number("Q", number), wire.number("B", onto_each)
+        self.say(Command.SCATTER, *fields, wire.data(item))
 
     def some(self, command: Command, *numbers: int) -> None:
         self.say(command, wire.many([wire.number("Q", number) for number in numbers]))

@@ -2,10 +2,9 @@
 behind it."""
 
 import copy
+import os
 import signal
 import socket
-import struct
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,7 @@ from polyphony_dask import wire
 from polyphony_dask.connect import misfits
 from polyphony_dask.wire import Command, Event
 from tests.conftest import local_cluster
-from tests.peer import DEADLINE, Peer
+from tests.peer import Peer, eventually
 from tests.tasks import item_of, u64
 
 
@@ -43,14 +42,74 @@ def test_values_are_those_of_the_tasks(connected: Peer) -> None:
 
 def test_scattered_data_is_an_argument(connected: Peer) -> None:
     data = bytes([3]) * (8 << 20)
-    item = wire.data(struct.pack("<I", len(data)) + data)
-    connected.say(Command.SCATTER, wire.number("Q", 1), wire.number("B", 0), item)
+    connected.scatter(1, data)
     for number in (2, 3):
         connected.call(number, "sum_bytes", (1, 0, "scatter"))
     connected.some(Command.WANT, 2, 3)
     for _ in range(2):
         _, reply = connected.value()
         assert item_of(reply, 0) == (False, u64(3 * len(data)))
+
+
+def test_only_what_takes_a_value_waits_for_a_stopped_worker(
+    peer: Peer, tasks: Path
+) -> None:
+    with local_cluster(1) as cluster:
+        peer.connect(cluster.scheduler_address, tasks)
+        peer.hear(Event.READY)
+        (nanny,) = cluster.workers.values()
+        os.kill(nanny.pid, signal.SIGSTOP)
+        peer.scatter(1, bytes([3]) * 1000)
+        peer.scatter(2, b"nobody wants it")
+        peer.call(3, "sum_bytes", (1, 0, "scatter"))
+        peer.call(4, "increment", (3, 0, "sum_bytes"))
+        peer.call(5, "sum_bytes", (1, 0, "scatter"))
+        peer.some(Command.WANT, 4, 5)
+        # One needs what is released here, and another is not to be done.
+        peer.some(Command.RELEASE, 1, 2, 3, 5)
+        peer.say(Command.INFO, wire.number("Q", 7))
+        peer.hear(Event.INFO)
+        os.kill(nanny.pid, signal.SIGCONT)
+        number, reply = peer.value()
+        assert (number, item_of(reply, 0)) == (4, (False, u64(3001)))
+        assert len(cluster.scheduler.tasks) <= 3, "the value, its sum and one more"
+        peer.some(Command.RELEASE, 4)
+        eventually(lambda: not cluster.scheduler.tasks)
+        peer.close()
+
+
+def test_what_is_gone_with_its_worker_is_told(peer: Peer, tasks: Path) -> None:
+    with local_cluster(1) as cluster:
+        peer.connect(cluster.scheduler_address, tasks)
+        peer.hear(Event.READY)
+        peer.scatter(1, bytes([3]) * 1000)
+        peer.call(2, "sum_bytes", (1, 0, "scatter"))
+        peer.hear(Event.DONE)
+        (nanny,) = cluster.workers.values()
+        os.kill(nanny.pid, signal.SIGKILL)
+        eventually(lambda: not cluster.scheduler.tasks)
+        # The value of a task, what takes it, and what takes the data itself.
+        peer.some(Command.WANT, 2)
+        gone(peer, 2)
+        peer.call(3, "increment", (2, 0, "sum_bytes"))
+        gone(peer, 3, 2)
+        peer.call(4, "increment", (3, 0, "increment"))
+        gone(peer, 4, 3)
+        peer.call(5, "sum_bytes", (1, 0, "scatter"))
+        gone(peer, 5, 1)
+        peer.scatter(6, bytes([3]) * 1000)
+        peer.call(7, "sum_bytes", (6, 0, "scatter"))
+        peer.some(Command.WANT, 7)
+        number, reply = peer.value()
+        assert (number, item_of(reply, 0)) == (7, (False, u64(3000)))
+        peer.close()
+
+
+def gone(peer: Peer, chunk: int, *taken: int) -> None:
+    """It is told that this is gone, and which of what it takes."""
+    _, read = peer.hear(Event.GONE)
+    assert read.number("Q") == chunk
+    assert read.many(lambda: read.number("Q")) == list(taken)
 
 
 def test_a_task_that_kills_workers_is_given_up(connected: Peer) -> None:
@@ -74,15 +133,12 @@ def test_nothing_is_left_of_a_program(connected: Peer, cluster: Any, end: str) -
     if end == "kill":
         connected.process.send_signal(signal.SIGKILL)
     connected.close()
-    until = time.monotonic() + DEADLINE
 
     def left() -> list[str]:
         clients = [name for name in scheduler.clients if "polyphony" in name.lower()]
         return [*clients, *map(str, scheduler.tasks)]
 
-    while left():
-        assert time.monotonic() < until, left()
-        time.sleep(0.01)
+    eventually(lambda: not left())
 
 
 def test_workers_are_told(connected: Peer) -> None:

@@ -1,7 +1,5 @@
 """Resources, copies on each worker, and fewer workers, through the bridge."""
 
-import struct
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,7 +7,7 @@ from typing import Any
 from polyphony_dask import wire
 from polyphony_dask.wire import Command, Event
 from tests.conftest import local_cluster
-from tests.peer import DEADLINE, Peer
+from tests.peer import Peer, eventually
 from tests.tasks import item_of, request, request_of, u64
 
 
@@ -22,23 +20,17 @@ def connected(peer: Peer, cluster: Any, tasks: Path) -> Peer:
 def copies(cluster: Any) -> list[int]:
     """Of each scattered value, how many workers have it."""
     tasks = cluster.scheduler.tasks.items()
-    return [len(of.who_has or ()) for key, of in tasks if key.startswith("tuple-")]
+    return [len(of.who_has or ()) for key, of in tasks if key.startswith("scatter-")]
 
 
 def test_data_is_on_one_worker_or_on_each(
     peer: Peer, cluster: Any, tasks: Path
 ) -> None:
     connected(peer, cluster, tasks)
-    data = bytes([1]) * 1000
-    content = wire.data(struct.pack("<I", len(data)) + data)
-    for number, onto_each in ((1, 1), (2, 0)):
-        fields = wire.number("Q", number), wire.number("B", onto_each), content
-        peer.say(Command.SCATTER, *fields)
+    for number, onto_each in ((1, True), (2, False)):
+        peer.scatter(number, bytes([1]) * 1000, onto_each)
         if onto_each:
-            # The command behind it is obeyed when it has been.
-            peer.say(Command.INFO, wire.number("Q", 7))
-            peer.hear(Event.INFO)
-            assert copies(cluster) == [2]
+            eventually(lambda: copies(cluster) == [2])
         peer.call(10 + number, "sum_bytes", (number, 0, "scatter"))
         peer.some(Command.WANT, 10 + number)
         assert item_of(peer.value()[1], 0) == (False, u64(1000))
@@ -70,10 +62,7 @@ def test_fewer_workers_are_told_of_and_keep_what_they_have(
             peer.say(Command.SCALE, *fields)
             _, read = peer.hear(Event.SCALED)
             assert (read.number("Q"), read.number("I")) == (question, 2)
-        until = time.monotonic() + DEADLINE
-        while len(cluster.scheduler.workers) > 1:
-            assert time.monotonic() < until
-            time.sleep(0.01)
+        eventually(lambda: len(cluster.scheduler.workers) == 1)
         peer.some(Command.WANT, 1)
         assert item_of(peer.value()[1], 0) == (False, u64(2))
         peer.close()

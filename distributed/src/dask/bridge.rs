@@ -39,6 +39,9 @@ const MODULES: [(&str, &str); 10] = [
     ("polyphony_dask.bridge", include_str!("../../python/polyphony_dask/bridge.py")),
 ];
 
+/// What to do about a Python that will not do.
+const HINT: &str = ": run scripts/python-env, or name a Python that has Dask in POLYPHONY_PYTHON";
+
 /// How much of what it said last is kept, in bytes.
 const LAST_WORDS: usize = 2_000;
 
@@ -84,7 +87,7 @@ impl Bridge {
     /// Starts it by this interpreter.
     pub(super) fn start(python: &Path, patience: Duration) -> Result<(Arc<Self>, Events), Error> {
         let cannot =
-            |e: io::Error| Error::Missing(format!("cannot start {}: {e}", python.display()));
+            |e: io::Error| Error::Missing(format!("cannot start {}: {e}{HINT}", python.display()));
         let mut child = Program::new(python)
             // The directory that the program happens to be in holds no modules.
             .args(["-P", "-c", BOOT])
@@ -235,8 +238,7 @@ pub(super) fn first(
             let why = bridge.why(&e, patience);
             if why.contains("ModuleNotFoundError") {
                 return Err(Error::Missing(format!(
-                    "{} has no Dask ({why}): run scripts/python-env, or name a Python that has \
-                     it in POLYPHONY_PYTHON",
+                    "{} has no Dask ({why}){HINT}",
                     python.display()
                 )));
             }

@@ -10,8 +10,10 @@
 //! | `state/send.rs` | which calls go, in which chunk |
 //! | `state/events.rs` | what comes of the chunks |
 //! | `state/fetch.rs` | when a value is asked for |
+//! | `state/again.rs` | what was lost, and is brought back |
 //! | `state/hold.rs` | who needs what, and what nobody needs any more |
 
+mod again;
 mod events;
 mod fetch;
 mod hold;
@@ -44,7 +46,8 @@ type Paced = (&'static str, Resources);
 /// A call, while its future lives or its value is needed.
 struct Entry {
     slot: Promise,
-    /// Kept until it is done: it may have to go again.
+    /// Kept until it is done: it may have to go again. Of one that is frail it is kept
+    /// until its value is here.
     input: Input,
     options: Options,
     /// Its chunk, and which item of that it is; `None` while it waits here.
@@ -66,6 +69,12 @@ struct Entry {
     held: bool,
     /// It is to be done though nobody has.
     detached: bool,
+    /// Dask cannot make its value again: it was put there, or made of what was.
+    frail: bool,
+    /// It is done, or is not to be done: it needs nobody's value.
+    finished: bool,
+    /// How often it was lost before it was done.
+    losses: u32,
     /// Why there will never be a value with Dask.
     over: Option<Error>,
 }
@@ -84,6 +93,8 @@ struct Chunk {
     /// One of those that go only as fast as they are done.
     paced: bool,
     done: bool,
+    /// It was put on the cluster, where each worker was to have a copy.
+    onto_each: bool,
     /// About how many bytes its value takes.
     bytes: f64,
 }
@@ -186,6 +197,7 @@ impl State {
             let Some(of) = self.entries.get_mut(of) else { continue };
             of.dependants.push(id);
             of.needed += 1;
+            entry.frail |= of.frail;
             entry.missing += u32::from(of.place.is_none());
             let chunk = of.place.and_then(|(chunk, _)| self.chunks.get(&chunk));
             entry.undone += u32::from(!chunk.is_some_and(|of| of.done));
@@ -203,14 +215,29 @@ impl State {
         bridge: &Bridge,
     ) {
         self.names.insert(slot.task);
-        let (chunk, item) = (self.next, Raw::new(value.bytes()));
-        if bridge.send(&Command::Scatter { chunk, onto_each, item }).is_ok() {
-            self.entries.insert(id, Entry::new(slot, Input::default(), Options::default()));
-            self.placed(vec![id], false);
-            if let Some(of) = self.chunks.get_mut(&chunk) {
-                (of.done, of.bytes) = (true, value.bytes().len() as f64);
-            }
+        if let Some(place) = self.put(id, slot.task, value, onto_each, bridge) {
+            let mut entry = Entry::new(slot, Input::default(), Options::default());
+            (entry.place, entry.frail, entry.finished) = (Some(place), true, true);
+            self.entries.insert(id, entry);
         }
+    }
+
+    /// Puts a value on the cluster, as a chunk of its own that is done; its place.
+    fn put(
+        &mut self,
+        id: TaskId,
+        task: &'static str,
+        value: &Answer,
+        onto_each: bool,
+        bridge: &Bridge,
+    ) -> Option<(u64, u32)> {
+        let (chunk, item) = (self.next, Raw::new(value.bytes()));
+        bridge.send(&Command::Scatter { chunk, onto_each, item }).ok()?;
+        self.next += 1;
+        let bytes = value.bytes().len() as f64;
+        let of = Chunk { done: true, onto_each, ..Chunk::new(task, vec![id], bytes) };
+        self.chunks.insert(chunk, of);
+        Some((chunk, 0))
     }
 
     /// The next chunk has gone, and is of these.
@@ -235,11 +262,9 @@ impl State {
                 entry.dependants = dependants;
             }
         }
-        let live = items.len();
         let pace = self.pace(task, &resources);
-        let (pilot, bytes) = (paced && !pace.is_known(), pace.bytes(live));
-        let (wanted, done) = (None, false);
-        let of = Chunk { task, resources, items, live, wanted, pilot, paced, done, bytes };
+        let (pilot, bytes) = (paced && !pace.is_known(), pace.bytes(items.len()));
+        let of = Chunk { resources, pilot, paced, ..Chunk::new(task, items, bytes) };
         self.chunks.insert(chunk, of);
     }
 
@@ -254,6 +279,23 @@ impl State {
         let with_dask = self.chunks.values().filter(|of| !of.done).map(|of| of.items.len()).sum();
         let (workers, chunk_time) = (Vec::new(), Some(Duration::from_nanos(AIM as u64)));
         Info { workers, waiting, running: with_dask, done: self.done, chunk_time }
+    }
+}
+
+impl Chunk {
+    fn new(task: &'static str, items: Vec<TaskId>, bytes: f64) -> Self {
+        Self {
+            task,
+            resources: Resources::default(),
+            live: items.len(),
+            items,
+            wanted: None,
+            pilot: false,
+            paced: false,
+            done: false,
+            onto_each: false,
+            bytes,
+        }
     }
 }
 
@@ -273,6 +315,9 @@ impl Entry {
             options,
             held: true,
             detached: false,
+            frail: false,
+            finished: false,
+            losses: 0,
             over: None,
         }
     }

@@ -81,6 +81,9 @@ pub(super) enum Event {
     Lost(String),
     /// So many workers there were when it was asked for fewer.
     Scaled(u64, u32),
+    /// A chunk, or its value, was lost with a worker, and Dask cannot make it again:
+    /// these others are gone, too, whose values it takes.
+    Gone(u64, Vec<u64>),
 }
 
 /// A message with its length.

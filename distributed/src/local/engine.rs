@@ -21,6 +21,7 @@ use super::inbox::{Command, Inbox, Letters, refuse};
 use super::process::Answered;
 use super::recorder::Recorder;
 use super::seat::Seat;
+use super::thread::ThreadWorker;
 use crate::backend::{Call, Input};
 use crate::ids::TaskMap;
 use crate::info::{Info, WorkerInfo};
@@ -32,6 +33,10 @@ use crate::{Error, Placement};
 /// more are no better, and what lies there is taken back one by one when
 /// another worker has nothing to do.
 const DEPTH: u32 = 256;
+
+/// How many threads may go on with a task that is over, beside those that have taken
+/// their places: there are only so many threads.
+const MOST_LATE: usize = 256;
 
 /// How long it stays awake for what comes next: about what it costs to wake it.
 const LINGER: Duration = Duration::from_micros(50);
@@ -49,6 +54,8 @@ pub(super) struct Engine {
     actions: Vec<Action>,
     entries: TaskMap<Entry>,
     seats: Vec<Seat>,
+    /// Threads that are at a task which is over, until they have done it.
+    late: Vec<(WorkerId, ThreadWorker)>,
     next_worker: u64,
     done: u64,
     /// Blocks are dealt round the workers from here, or every task that is
@@ -82,6 +89,7 @@ impl Engine {
             actions: Vec::new(),
             entries: TaskMap::default(),
             seats: Vec::new(),
+            late: Vec::new(),
             next_worker: 0,
             done: 0,
             next_block: 0,
@@ -219,6 +227,8 @@ impl Engine {
         if let Some(seat) = self.seat(worker) {
             seat.answered();
             seat.deadline.take_if(|(late, _)| *late == task);
+        } else {
+            self.late.retain(|(late, _)| *late != worker);
         }
         self.done += 1;
         let Some(entry) = self.entries.get_mut(task) else { return };
@@ -283,6 +293,7 @@ impl Drop for Engine {
         letters.commands.into_iter().for_each(refuse);
         self.see_off();
         self.seats.clear();
+        self.late.clear();
         for entry in self.entries.values() {
             if let Some(slot) = &entry.slot {
                 slot.settle(Err(Error::Closed { task: entry.task() }));

@@ -46,7 +46,8 @@ struct Desk {
 #[derive(Default)]
 struct State {
     waiting: VecDeque<Work>,
-    running: bool,
+    /// What it is at.
+    running: Option<TaskId>,
     over: bool,
 }
 
@@ -82,7 +83,7 @@ impl ThreadWorker {
     /// Puts work behind what lies there.
     pub(super) fn hand(&self, work: Vec<Work>) {
         let mut state = self.desk.state();
-        let idle = state.waiting.is_empty() && !state.running;
+        let idle = state.waiting.is_empty() && state.running.is_none();
         state.waiting.extend(work);
         drop(state);
         if idle {
@@ -111,7 +112,21 @@ impl ThreadWorker {
     }
 
     pub(super) fn is_busy(&self) -> bool {
-        self.desk.state().running
+        self.desk.state().running.is_some()
+    }
+
+    /// Lets it go if it is still at this task, and does not wait for that: whether it
+    /// is. What lies there it does not begin.
+    pub(super) fn dismiss_from(&self, task: TaskId) -> bool {
+        let mut state = self.desk.state();
+        if state.running != Some(task) {
+            return false;
+        }
+        state.over = true;
+        let dropped = std::mem::take(&mut state.waiting);
+        drop(state);
+        drop(dropped);
+        true
     }
 
     /// Lets it go when it has done what it is at, and does not wait for that.
@@ -171,9 +186,9 @@ fn work(desk: &Desk, worker: WorkerId, inbox: &Inbox, timed: bool) {
             state = desk.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
             continue;
         };
-        state.running = true;
-        drop(state);
         let task = work.task;
+        state.running = Some(task);
+        drop(state);
         // A limit beyond what the clock can say is none.
         if let Some(limit) = work.deadline.and_then(|limit| Instant::now().checked_add(limit)) {
             inbox.begun(worker, task, limit);
@@ -188,6 +203,6 @@ fn work(desk: &Desk, worker: WorkerId, inbox: &Inbox, timed: bool) {
         drop(work);
         inbox.report(Report { worker, task, answer, span });
         state = desk.state();
-        state.running = false;
+        state.running = None;
     }
 }

@@ -152,6 +152,7 @@ fn a_restart_by_another_client() {
     let client = cluster.connect();
     let directory = directory();
     let gate = directory.path().join("gate");
+    let data = client.scatter(&7_u64);
     let mut waits = client.map(&WAIT_FOR, vec![text(&gate); 3]).into_iter();
     eventually("one runs", || client.info().running == 1);
     cluster.ask("client.restart()");
@@ -164,7 +165,7 @@ fn a_restart_by_another_client() {
     // Those that had not been sent are, to workers that are new and have the tasks.
     std::fs::write(&gate, "").expect("a file");
     assert_eq!(client.gather(waits).expect("values"), [0, 0]);
-    assert_eq!(client.submit(&INCREMENT, 1).result().expect("a value"), 2);
+    assert_eq!(client.submit(&INCREMENT, &data).result().expect("it is there again"), 8);
 }
 
 fn a_scheduler_that_is_killed() {

@@ -57,7 +57,7 @@ dask.config.set({'distributed.scheduler.active-memory-manager.start': False})";
     let data = "a".repeat(64 << 20);
     let started = Instant::now();
     let data = client.broadcast(&data);
-    // It is done before the next command is: a value that comes back.
+    // What takes it waits until it is done.
     assert_eq!(client.submit(&LENGTH, &data).result().expect("a length"), 64 << 20);
     let copies = "[len(t.who_has or ()) for t in s.tasks.values() if t.nbytes >= 64 << 20]";
     let states = "[(w.status.name, len(w.has_what)) for w in s.workers.values()]";

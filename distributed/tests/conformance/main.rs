@@ -13,6 +13,7 @@ mod features;
 mod network;
 mod proc_net;
 mod refusals;
+mod scattered;
 mod suite;
 
 use std::process::ExitCode;
@@ -34,7 +35,8 @@ fn main() -> ExitCode {
     // First, as they can run beside each other; starting clusters, on a machine that
     // has more to do, may take most of the time.
     let with_openssl = network::has_openssl().and(python.clone());
-    let own = faults::TESTS.iter().chain(refusals::TESTS).chain(features::TESTS);
+    let own =
+        faults::TESTS.iter().chain(refusals::TESTS).chain(features::TESTS).chain(scattered::TESTS);
     let own = own.map(|test| (test, &python));
     let over_tls = network::OVER_TLS.iter().map(|test| (test, &with_openssl));
     for ((name, test), needed) in own.chain(over_tls) {

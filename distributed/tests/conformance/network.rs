@@ -158,7 +158,7 @@ fn a_host_that_is_cut_off() {
     program.arg("--hosts").arg(std::env::current_exe().expect("a path"));
     program.env(CUT_OFF, &log).env("TMPDIR", directory.path());
     // The same as this program has.
-    program.env("POLYPHONY_CLUSTER_PYTHON", python().expect("a Python"));
+    program.env("POLYPHONY_PYTHON", python().expect("a Python"));
     // How long Dask waits for those who are silent, and for those who do not answer.
     program.env("DASK_DISTRIBUTED__SCHEDULER__WORKER_TTL", "5s");
     program.env("DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT", "3s");

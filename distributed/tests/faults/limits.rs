@@ -3,13 +3,13 @@
 
 use std::time::Duration;
 
-use distributed::{Client, Error, wait};
+use distributed::{Client, Error, Placement, Policy, wait};
 use nix::sys::signal::Signal;
 use processes::Error as CallError;
 
 use crate::deaths::pid_in;
 use crate::harness::{both, cluster, fault, pids, runs, signal, timed, until};
-use crate::tasks::{DIE_ONCE, HOG, INCREMENT, LEAK, SLEEP, WAIT, WAIT_ONCE};
+use crate::tasks::{DIE_ONCE, HOG, INCREMENT, LEAK, SLEEP, WAIT, WAIT_FOR, WAIT_ONCE};
 
 /// What workers may have, where memory is limited.
 const MOST: u64 = 256 << 20;
@@ -133,6 +133,50 @@ fn fault_37_task_over_its_deadline() {
             assert_eq!(soon.result().expect("in time"), 1, "{name}");
         }
     });
+}
+
+#[test]
+fn fault_37_late_threads_hold_nobody_up() {
+    fault("limits::fault_37_late_threads_hold_nobody_up", || {
+        let limit = Duration::from_millis(100);
+        for (n_workers, placement, policy) in [
+            (1, Placement::Dynamic, Policy::Locality),
+            (2, Placement::StaticBlocks, Policy::Locality),
+            (2, Placement::Dynamic, Policy::Random(1)),
+        ] {
+            let directory = tempfile::tempdir().expect("a directory");
+            let gates = [0, 1].map(|n| directory.path().join(n.to_string()));
+            let cluster = Client::local().n_workers(n_workers).processes(false);
+            let client = cluster.placement(placement).policy(policy).start().expect("threads");
+            for gate in &gates {
+                let late = client.with().deadline(limit).submit(&WAIT_FOR, gate.clone());
+                let behind = client.map(&INCREMENT, 0..100);
+                assert!(matches!(late.result(), Err(Error::Timeout { .. })), "{placement:?}");
+                let after = client.map(&INCREMENT, 0..100);
+                for others in [behind, after] {
+                    let what = format!("37 {placement:?}, {policy:?}, {n_workers}: others done");
+                    let values = timed(&what, || client.gather(others)).expect("values");
+                    assert_eq!(values, (1..101).collect::<Vec<_>>());
+                }
+            }
+            assert_eq!(worker_threads(), n_workers + 2, "and those that are late");
+            std::fs::write(&gates[0], "").expect("a file");
+            until("the first has gone", || worker_threads() == n_workers + 1);
+            assert_eq!(client.info().workers.len(), n_workers);
+            let closing = std::thread::spawn(move || client.close());
+            std::thread::sleep(Duration::from_millis(50));
+            assert!(!closing.is_finished(), "the other is waited for");
+            std::fs::write(&gates[1], "").expect("a file");
+            closing.join().expect("it ends");
+        }
+    });
+}
+
+/// How many threads of this process are workers.
+fn worker_threads() -> usize {
+    let all = std::fs::read_dir("/proc/self/task").expect("threads").flatten();
+    let name = |thread: std::fs::DirEntry| std::fs::read_to_string(thread.path().join("comm"));
+    all.filter_map(|thread| name(thread).ok()).filter(|name| name.starts_with("worker-")).count()
 }
 
 #[test]

@@ -99,7 +99,7 @@ fn python(run: &Run) -> Text {
     ];
     if python.pgo == Some(false) {
         let flattered = "a build without PGO is 5 to 55 % slower and flatters Rust: \
-                         `POLYPHONY_PYTHON` chooses another";
+                         `POLYPHONY_BASE_PYTHON` chooses another";
         parts.push(flattered.into());
     }
     Text::prose(&parts.join(", "))

@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use crate::Error;
-use crate::backend::Wanted;
+use crate::backend::{Input, Wanted};
 use crate::scheduler::TaskId;
 use crate::slot::Settled;
 
 use super::super::abi::format::{Outcome, Reply};
 use super::super::bridge::Bridge;
 use super::super::wire::{Command, Event};
-use super::{Entry, State};
+use super::{Chunk, Entry, State};
 
 /// Into how many groups those are parted of whom one is to blame: with each time that
 /// they are, workers die for one group.
@@ -29,7 +29,7 @@ impl State {
                 let last = processes::Error::Lost { worker, task };
                 self.killed(fault, &Error::WorkerKilled { task, attempts, last }, bridge);
                 if fault != chunk {
-                    self.orphaned(chunk, bridge);
+                    self.again(chunk, bridge);
                 }
             }
             Event::Cancelled(chunk) => self.fail(chunk, bridge, |task| Error::Cancelled { task }),
@@ -46,6 +46,7 @@ impl State {
                     let _ = tell.send(workers);
                 }
             }
+            Event::Gone(chunk, taken) => self.gone(chunk, &taken, bridge),
             Event::Lost(why) => self.lose(&why),
             Event::Ready(..) | Event::Refused(_) => {}
         }
@@ -109,8 +110,13 @@ impl State {
             pace.learn(nanoseconds, ran, reply.len());
         }
         for (id, outcome) in items.into_iter().zip(outcomes) {
-            if let Some(entry) = self.entries.get(&id) {
-                entry.slot.settle(self.settled(outcome, task));
+            if let Some(entry) = self.entries.get_mut(&id) {
+                if entry.finished {
+                    // Its value is here now.
+                    entry.input = Input::default();
+                }
+                let settled = self.settled(outcome, task);
+                self.entries[&id].slot.settle(settled);
             }
         }
     }
@@ -130,39 +136,34 @@ impl State {
     }
 
     /// Workers died of a chunk, again and again. If calls shared it they go again, in
-    /// small groups or alone: only one of them need be to blame.
+    /// small groups or alone: only one of them need be to blame. So does one that was in
+    /// a worker's hands beside others, who may be to blame in its place.
     fn killed(&mut self, chunk: u64, error: &Error, bridge: &Bridge) {
         match self.chunks.get(&chunk) {
             // Of one that was done nobody has the inputs any more.
-            Some(of) if of.items.len() > 1 && !of.done => {
-                let calls = self.taken_back(chunk, bridge);
-                for id in &calls {
-                    if let Some(entry) = self.entries.get_mut(id) {
-                        entry.queued = true;
-                    }
-                }
-                let each = calls.len().div_ceil(GROUPS).max(1);
-                self.suspects
-                    .extend(calls.chunks(each).map(|group| group.iter().copied().collect()));
+            Some(of) if !of.done && (of.items.len() > 1 || !self.is_to_blame(chunk)) => {
+                self.part(chunk, bridge);
             }
             _ => self.fail(chunk, bridge, |_| error.clone()),
         }
     }
 
-    /// What it was to be given died with the chunk that this was in. If that goes
-    /// again, so does this.
-    fn orphaned(&mut self, chunk: u64, bridge: &Bridge) {
-        for id in self.taken_back(chunk, bridge) {
-            let taken = self.entries.get(&id).map(|entry| entry.input.dependencies());
-            let over = |of: &TaskId| self.entries.get(of)?.over.clone();
-            match taken.unwrap_or_default().iter().find_map(over) {
-                Some(error) => self.give_up(vec![id], &error, bridge),
-                None => {
-                    self.count_missing(id);
-                    self.advance(id);
-                }
+    /// Whether a chunk of one call was the suspect, or nothing else was with Dask.
+    fn is_to_blame(&self, chunk: u64) -> bool {
+        let is_other = |(id, of): (&u64, &Chunk)| *id != chunk && !of.done;
+        self.suspect == Some(chunk) || !self.chunks.iter().any(is_other)
+    }
+
+    /// One of a chunk's calls may be to blame for deaths: they go again in groups.
+    pub(super) fn part(&mut self, chunk: u64, bridge: &Bridge) {
+        let calls = self.taken_back(chunk, bridge);
+        for id in &calls {
+            if let Some(entry) = self.entries.get_mut(id) {
+                entry.queued = true;
             }
         }
+        let each = calls.len().div_ceil(GROUPS).max(1);
+        self.suspects.extend(calls.chunks(each).map(|group| group.iter().copied().collect()));
     }
 
     /// The calls of a chunk that are to be done all the same; it is no more.
@@ -225,7 +226,7 @@ impl State {
 }
 
 impl Entry {
-    fn is_in(&self, chunk: u64) -> bool {
+    pub(super) fn is_in(&self, chunk: u64) -> bool {
         self.place.is_some_and(|(its, _)| its == chunk)
     }
 }

@@ -9,7 +9,7 @@ use crate::scheduler::TaskId;
 
 use super::super::bridge::Bridge;
 use super::super::wire::Command;
-use super::{Chunk, State};
+use super::{Chunk, Entry, State};
 
 impl State {
     pub(in crate::dask) fn release(&mut self, id: TaskId, bridge: &Bridge) {
@@ -56,7 +56,7 @@ impl State {
             let dependants = std::mem::take(&mut entry.dependants);
             self.end(id, error);
             self.finish(id, bridge);
-            let waits = |of: &TaskId| self.entries.get(of).is_some_and(super::Entry::is_due);
+            let waits = |of: &TaskId| self.entries.get(of).is_some_and(Entry::is_due);
             left.extend(dependants.into_iter().filter(waits));
         }
     }
@@ -74,8 +74,8 @@ impl State {
         let mut left = vec![id];
         while let Some(id) = left.pop() {
             let Some(entry) = self.entries.get_mut(&id) else { continue };
-            let input = std::mem::take(&mut entry.input);
-            self.let_go(&input, &mut left);
+            let taken = entry.finish();
+            self.let_go(&taken, &mut left);
             if !self.is_needed(id) {
                 self.remove(id, &mut left, bridge);
             }
@@ -98,25 +98,25 @@ impl State {
         entry.held || entry.needed > 0 || (entry.detached && !is_over)
     }
 
-    /// Whoever takes values by this input does so no more; `unneeded` are those that
-    /// were kept for that alone.
-    fn let_go(&mut self, input: &Input, unneeded: &mut Vec<TaskId>) {
-        for of in input.dependencies() {
-            let Some(entry) = self.entries.get_mut(&of) else { continue };
+    /// Whoever takes these values does so no more; `unneeded` are those that were kept
+    /// for that alone.
+    fn let_go(&mut self, taken: &[TaskId], unneeded: &mut Vec<TaskId>) {
+        for of in taken {
+            let Some(entry) = self.entries.get_mut(of) else { continue };
             entry.needed = entry.needed.saturating_sub(1);
-            if !self.is_needed(of) {
-                unneeded.push(of);
+            if !self.is_needed(*of) {
+                unneeded.push(*of);
             }
         }
     }
 
     /// Nobody needs it, nor its chunk if it was the last of it.
     fn remove(&mut self, id: TaskId, unneeded: &mut Vec<TaskId>, bridge: &Bridge) {
-        if let Some(entry) = self.entries.remove(&id) {
+        if let Some(mut entry) = self.entries.remove(&id) {
             if let Some((chunk, _)) = entry.place {
                 self.leave(chunk, bridge);
             }
-            self.let_go(&entry.input, unneeded);
+            self.let_go(&entry.finish(), unneeded);
         }
     }
 
@@ -139,5 +139,19 @@ impl State {
             let pace = self.pace(of.task, &of.resources);
             pace.in_flight = pace.in_flight.saturating_sub(1);
         }
+    }
+}
+
+impl Entry {
+    /// It needs nobody's value any more: whose it has needed so far.
+    fn finish(&mut self) -> Box<[TaskId]> {
+        if std::mem::replace(&mut self.finished, true) {
+            return Box::default();
+        }
+        let taken = self.input.dependencies();
+        if !self.frail || self.over.is_some() || !self.slot.is_pending() {
+            self.input = Input::default();
+        }
+        taken
     }
 }

@@ -7,7 +7,7 @@ use processes::Gone;
 use super::super::entry::{Entry, Trouble};
 use super::super::process::{At, Unready, Wrong};
 use super::super::seat::{Life, Seat};
-use super::{DEPTH, Engine};
+use super::{DEPTH, Engine, MOST_LATE};
 use crate::Error;
 use crate::scheduler::{Event, TaskId, WorkerId};
 use crate::timeline::Ended;
@@ -165,6 +165,7 @@ impl Engine {
                     if let Some((task, _)) = late {
                         something = true;
                         self.expired(task);
+                        self.let_go_on(at, task);
                     }
                 }
                 Life::Leaving(process, until) => {
@@ -219,6 +220,25 @@ impl Engine {
             entry.error = Some(Box::new(Trouble::Failed(late)));
         }
         self.tell(Event::Expired { task });
+    }
+
+    /// A thread is at a task that is over, and cannot be ended. Another takes its place,
+    /// or what lies there and what is dealt to it would wait for its end.
+    fn let_go_on(&mut self, at: usize, task: TaskId) {
+        let seat = &mut self.seats[at];
+        let Life::Thread(thread, _) = &seat.life else { return };
+        if self.late.len() >= MOST_LATE || !thread.dismiss_from(task) {
+            // It is at its end, or the others wait for that.
+            return;
+        }
+        let (worker, retires) = (seat.worker, seat.retires);
+        if let Life::Thread(thread, _) = std::mem::replace(&mut seat.life, Life::Empty) {
+            self.late.push((worker, thread));
+        }
+        self.tell(Event::WorkerLost { worker, begun: Vec::new() });
+        if !retires {
+            self.fill(at);
+        }
     }
 
     /// Ends a worker for a task that is over.
