@@ -104,7 +104,7 @@ pub(crate) fn sin_in_place(scale: Scale) -> Workload<Vec<f64>> {
         })
         .model("simd_scoped_2", |n| in_place(n, |x| scoped::for_each_chunk(x, 2, simd::sin)))
         .model("simd_pinned_2", |n| {
-            let pinned = Pinned::start(2).unwrap_or_else(|error| refused(error.to_string()));
+            let mut pinned = Pinned::start(2).unwrap_or_else(|error| refused(error.to_string()));
             in_place(n, move |x| pinned.for_each_chunk(x, simd::sin))
         })
         .python("numpy_serial")
@@ -160,7 +160,7 @@ fn angles(n: u64) -> Vec<f64> {
     (0..n).map(|x| x as f64).collect()
 }
 
-fn in_place(n: u64, work: impl Fn(&mut [f64]) + 'static) -> Routine<Vec<f64>> {
+fn in_place(n: u64, mut work: impl FnMut(&mut [f64]) + 'static) -> Routine<Vec<f64>> {
     fresh(
         move || angles(n),
         move |mut x| {
@@ -226,7 +226,7 @@ pub(crate) fn multiply(scale: Scale) -> Workload<usize> {
         .model("serial", move |n| negating(n, Pages::Small, negate))
         .model("large_pages", move |n| negating(n, Pages::Large, negate))
         .model("pinned_2", move |n| {
-            let pinned = Pinned::start(2).unwrap_or_else(|error| refused(error.to_string()));
+            let mut pinned = Pinned::start(2).unwrap_or_else(|error| refused(error.to_string()));
             negating(n, Pages::Large, move |x| pinned.for_each_chunk(x, negate))
         })
         .python("numpy_serial")
