@@ -33,7 +33,7 @@ pub(crate) fn squares_once() -> Workload<Squares> {
                     (out.unwrap_or_else(|error| refused(error.to_string())), 0),
                     |(out, with)| {
                         *with += 1;
-                        out.fill(*with);
+                        simd::fill(out, *with);
                     },
                     |(out, with)| out.iter().all(|x| x == with),
                 )
