@@ -34,25 +34,26 @@ pub(crate) fn in_two_halves(
 fn both_halves(x: &mut [f64], second: usize, work: fn(&mut [f64])) -> Result<Duration, String> {
     let (ours, theirs) = x.split_at_mut(x.len().div_ceil(2));
     let stage = AtomicU8::new(STARTED);
-    let until = |reached: u8| {
+    let until = |reached: u8, wait: fn()| {
         while stage.load(Acquire) != reached {
-            spin_loop();
+            wait();
         }
     };
     thread::scope(|scope| {
         let other = scope.spawn(|| {
             let kept = keep_to(second);
             stage.store(READY, Release);
-            until(BEGUN);
+            until(BEGUN, spin_loop);
             work(theirs);
             stage.store(ENDED, Release);
             kept
         });
-        until(READY);
+        // It begins on this core, for it is kept where its maker is.
+        until(READY, thread::yield_now);
         let start = Instant::now();
         stage.store(BEGUN, Release);
         work(ours);
-        until(ENDED);
+        until(ENDED, spin_loop);
         let taken = start.elapsed();
         other.join().expect("`work` does not panic").map(|()| taken)
     })
