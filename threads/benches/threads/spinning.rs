@@ -47,6 +47,10 @@ fn both_halves(x: &mut [f64], second: usize, work: fn(&mut [f64])) -> Result<Dur
     thread::scope(|scope| {
         let other = scope.spawn(|| {
             let kept = keep_to(second);
+            let start = Instant::now();
+            while start.elapsed() < WARM_UP {
+                spin_loop();
+            }
             stage.store(READY, Release);
             until(BEGUN, spin_loop);
             work(theirs);
@@ -63,6 +67,9 @@ fn both_halves(x: &mut [f64], second: usize, work: fn(&mut [f64])) -> Result<Dur
         other.join().expect("`work` does not panic").map(|()| taken)
     })
 }
+
+/// A core that slept is slow for some 100 us.
+const WARM_UP: Duration = Duration::from_micros(500);
 
 const STARTED: u8 = 0;
 const READY: u8 = 1;
