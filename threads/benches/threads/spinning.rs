@@ -1,7 +1,8 @@
 //! What two cores can gain on an array at all: two threads that never sleep.
 
 use std::hint::spin_loop;
-use std::sync::atomic::AtomicU8;
+use std::sync::Mutex;
+use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::{Acquire, Release};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -11,8 +12,8 @@ use nix::unistd::Pid;
 use report::suite::{Routine, refused, timed};
 
 /// `work` on both halves of an array at once, by the caller on the first core and a
-/// thread on the second, which spins until it may begin: nothing is started, woken
-/// or queued inside the clock. `work` may not panic.
+/// thread on the second, which spins as long as the visit lasts: nothing is started,
+/// woken or queued inside the clock. `work` may not panic.
 pub(crate) fn in_two_halves(
     input: impl Fn() -> Vec<f64> + 'static,
     work: fn(&mut [f64]),
@@ -24,57 +25,61 @@ pub(crate) fn in_two_halves(
     };
     timed(move |iterations| {
         keep_to(first)?;
-        let measured: Result<Vec<_>, String> = (0..iterations)
-            .map(|_| {
-                let mut x = input();
-                both_halves(&mut x, second, work).map(|taken| (taken, x))
-            })
-            .collect();
+        let handover = Handover::default();
+        let measured = thread::scope(|scope| {
+            let other = scope.spawn(|| {
+                let kept = keep_to(second);
+                (1..=iterations).for_each(|call| handover.answer(call, work));
+                kept
+            });
+            let ours = |call| handover.call(call, input(), work);
+            let measured: Vec<_> = (1..=iterations).map(ours).collect();
+            other.join().expect("`work` does not panic").map(|()| measured)
+        });
         let freed = sched_setaffinity(SELF, &allowed).map_err(|error| error.to_string());
         let (taken, arrays): (Vec<Duration>, _) = freed.and(measured)?.into_iter().unzip();
         Ok((taken.iter().sum(), arrays))
     })
 }
 
-fn both_halves(x: &mut [f64], second: usize, work: fn(&mut [f64])) -> Result<Duration, String> {
-    let (ours, theirs) = x.split_at_mut(x.len().div_ceil(2));
-    let stage = AtomicU8::new(STARTED);
-    let until = |reached: u8, wait: fn()| {
-        while stage.load(Acquire) != reached {
-            wait();
-        }
-    };
-    thread::scope(|scope| {
-        let other = scope.spawn(|| {
-            let kept = keep_to(second);
-            let start = Instant::now();
-            while start.elapsed() < WARM_UP {
-                spin_loop();
-            }
-            stage.store(READY, Release);
-            until(BEGUN, spin_loop);
-            work(theirs);
-            stage.store(ENDED, Release);
-            kept
-        });
-        // It begins on this core, for it is kept where its maker is.
-        until(READY, thread::yield_now);
-        let start = Instant::now();
-        stage.store(BEGUN, Release);
-        work(ours);
-        until(ENDED, spin_loop);
-        let taken = start.elapsed();
-        other.join().expect("`work` does not panic").map(|()| taken)
-    })
+/// One half after the other goes to the other thread, and comes back.
+#[derive(Default)]
+struct Handover {
+    half: Mutex<Vec<f64>>,
+    /// The latest call for which the other thread is ready, that has begun, and that
+    /// it has ended.
+    ready: AtomicU64,
+    begun: AtomicU64,
+    ended: AtomicU64,
 }
 
-/// A core that slept is slow for some 100 us.
-const WARM_UP: Duration = Duration::from_micros(500);
+impl Handover {
+    fn call(&self, call: u64, mut ours: Vec<f64>, work: fn(&mut [f64])) -> (Duration, Vec<f64>) {
+        *self.half.lock().expect("`work` does not panic") = ours.split_off(ours.len().div_ceil(2));
+        // At first it is on this core, for it is kept where its maker is.
+        until(&self.ready, call, thread::yield_now);
+        let start = Instant::now();
+        self.begun.store(call, Release);
+        work(&mut ours);
+        until(&self.ended, call, spin_loop);
+        let taken = start.elapsed();
+        ours.append(&mut self.half.lock().expect("`work` does not panic"));
+        (taken, ours)
+    }
 
-const STARTED: u8 = 0;
-const READY: u8 = 1;
-const BEGUN: u8 = 2;
-const ENDED: u8 = 3;
+    fn answer(&self, call: u64, work: fn(&mut [f64])) {
+        self.ready.store(call, Release);
+        until(&self.begun, call, spin_loop);
+        work(&mut self.half.lock().expect("the caller does not panic"));
+        self.ended.store(call, Release);
+    }
+}
+
+fn until(latest: &AtomicU64, call: u64, wait: fn()) {
+    while latest.load(Acquire) != call {
+        wait();
+    }
+}
 
 /// To the system, the thread that asks.
 const SELF: Pid = Pid::from_raw(0);
