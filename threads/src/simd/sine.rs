@@ -187,7 +187,7 @@ macro_rules! sine_kernel {
         #[inline]
         #[target_feature(enable = $instructions)]
         fn sine_in_place(vector: &mut [f64; LANES]) {
-            $crate::simd::memory::prefetch::<{ $crate::simd::memory::FAR_AHEAD }, _, _>(vector);
+            $crate::simd::memory::prefetch_for_arithmetic(vector);
             let x = load(vector);
             let (sines, refused) = sine_of(x);
             store(vector, sines);
