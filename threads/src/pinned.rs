@@ -137,14 +137,18 @@ impl Pinned {
         let first = chunks.next();
         // A chunk is handed over by a lock, which nobody else ever wants.
         let others: Vec<_> = chunks.map(Mutex::new).collect();
-        let _here = Visit::to(self.cores[0]);
         self.with_others(
             |thread| {
                 if let Some(chunk) = others.get(thread) {
                     work(&mut chunk.lock().unwrap_or_else(PoisonError::into_inner));
                 }
             },
-            || first.map_or((), &work),
+            || {
+                let _here = Visit::to(self.cores[0]);
+                if let Some(chunk) = first {
+                    work(chunk);
+                }
+            },
         );
     }
 
@@ -158,17 +162,24 @@ impl Pinned {
             scope.spawn_broadcast(|_, context| {
                 let _ended = CountDown(&left);
                 theirs(context.index());
+                // After a panic they sleep.
+                self.stay_awake(call);
             });
             self.calls.store(call, Release);
             ours();
             // The scope would sleep until they have ended, and be woken.
             wait_awake(LONGEST_END, || left.load(Acquire) == 0);
         });
-        // After a panic they sleep.
-        if !self.awake.is_zero() {
-            let (calls, awake) = (Arc::clone(&self.calls), self.awake);
-            others.spawn_broadcast(move |_| wait_awake(awake, || calls.load(Acquire) != call));
+    }
+
+    /// Has one of the other threads wait for the next call, as soon as it has nothing
+    /// else to do. It asks for that itself, while the caller is still at work.
+    fn stay_awake(&self, call: u64) {
+        if self.awake.is_zero() {
+            return;
         }
+        let (calls, awake) = (Arc::clone(&self.calls), self.awake);
+        rayon::spawn(move || wait_awake(awake, || calls.load(Acquire) != call));
     }
 }
 
