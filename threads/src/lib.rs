@@ -32,7 +32,7 @@
 //! | [`serial`] | one thread, in order; the baseline | items in turn | the whole slice |
 //! | [`scoped`] | `std::thread::scope`, a thread started for each | an item a thread | a chunk a thread |
 //! | [`work_stealing`] | rayon: as many threads as cores, kept; idle ones steal | halves of halves | small pieces |
-//! | [`Pinned`] | threads that are kept, each on its own core | | a chunk a thread, the same one each time |
+//! | [`Pinned`] | threads that are kept, each on its own core, the caller for one of them | | a chunk a thread, the same one each time |
 //! | [`gil`] | threads that share one interpreter lock | an item a thread, in turn | |
 //!
 //! Operations of the lecture, which know nothing of models:

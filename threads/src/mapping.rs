@@ -10,6 +10,7 @@
 //! and the processor, which keeps the addresses of some thousand pages at hand,
 //! misses fewer of them. NumPy asks for them, for every array from 4 MiB on.
 
+use std::ffi::c_void;
 use std::fmt;
 use std::num::NonZeroUsize;
 use std::ops::{Deref, DerefMut};
@@ -32,7 +33,12 @@ pub enum Pages {
 pub struct Mapping<T: Number> {
     start: NonNull<T>,
     length: usize,
+    /// What was mapped, and how many bytes.
+    whole: (NonNull<c_void>, usize),
 }
+
+/// A large page of x86-64, and of most other machines.
+const LARGE_PAGE: usize = 2 << 20;
 
 /// A number that is zero when all its bits are.
 pub trait Number: Copy + Sealed {}
@@ -77,22 +83,34 @@ impl<T: Number> Mapping<T> {
     /// If the system does not give it.
     pub fn new(length: usize, pages: Pages) -> Result<Self, MappingError> {
         let failed = |source| MappingError { length, source };
+        let bytes = length.checked_mul(size_of::<T>()).ok_or(failed(Errno::ENOMEM))?;
+        // A large page begins at a multiple of its size. The system need not begin
+        // there, nor end, and what lies about a large page is in small ones.
+        let (multiple, spare) = match pages {
+            Pages::Small => (1, 0),
+            Pages::Large => (LARGE_PAGE, LARGE_PAGE),
+        };
         // The system maps no nothing, so there is always room for one.
-        let bytes = length.max(1).checked_mul(size_of::<T>()).ok_or(failed(Errno::ENOMEM))?;
-        let size = NonZeroUsize::new(bytes).ok_or(failed(Errno::EINVAL))?;
+        let whole = bytes.max(size_of::<T>()).checked_next_multiple_of(multiple);
+        let whole = whole.and_then(|whole| whole.checked_add(spare));
+        let whole = whole.ok_or(failed(Errno::ENOMEM))?;
+        let size = NonZeroUsize::new(whole).ok_or(failed(Errno::EINVAL))?;
         let access = ProtFlags::PROT_READ | ProtFlags::PROT_WRITE;
         // SAFETY: the system chooses the place, so nothing of ours is there.
         #[expect(unsafe_code)]
-        let start =
+        let mapped =
             unsafe { mmap_anonymous(None, size, access, MapFlags::MAP_PRIVATE) }.map_err(failed)?;
-        let mapping = Self { start: start.cast(), length };
+        // SAFETY: the next multiple is at most `spare` bytes on, and `bytes` lie behind.
+        #[expect(unsafe_code)]
+        let start = unsafe { mapped.byte_add(mapped.align_offset(multiple)) };
+        let mapping = Self { start: start.cast(), length, whole: (mapped, whole) };
         let advice = match pages {
             Pages::Small => MmapAdvise::MADV_NOHUGEPAGE,
             Pages::Large => MmapAdvise::MADV_HUGEPAGE,
         };
         // SAFETY: the pages are ours, and this changes nothing that can be read.
         #[expect(unsafe_code)]
-        let advised = unsafe { madvise(start, bytes, advice) };
+        let advised = unsafe { madvise(mapped, whole, advice) };
         // A system that knows no large pages refuses, and has small ones.
         let _ = advised;
         Ok(mapping)
@@ -124,9 +142,10 @@ impl<T: Number> DerefMut for Mapping<T> {
 
 impl<T: Number> Drop for Mapping<T> {
     fn drop(&mut self) {
+        let (mapped, bytes) = self.whole;
         // SAFETY: it was mapped with this length, and nothing borrows it any more.
         #[expect(unsafe_code)]
-        let unmapped = unsafe { munmap(self.start.cast(), self.length.max(1) * size_of::<T>()) };
+        let unmapped = unsafe { munmap(mapped, bytes) };
         debug_assert!(unmapped.is_ok(), "{unmapped:?}");
     }
 }

@@ -7,11 +7,19 @@
 //! same threads each time, each finds its own chunk near.
 //!
 //! The price: while another program has that core, nobody takes its work over.
-//! And threads that sleep must be woken, one after the other, at some 40 us each
-//! where the other core sleeps too (virtual machine, 2 cores, 2026-11-28). That
-//! the caller does a chunk itself, on the core where it is, came out no faster.
+//!
+//! The caller does the first chunk itself, for a caller that waits would have to
+//! be woken. The others must be woken if they sleep, which takes some 40 to 80 us
+//! where their core sleeps too (virtual machine, 2 cores, 2026-11-29); so they can
+//! be told to stay [awake](Pinned::awake_for) for a while, as the threads of OpenMP
+//! do. Handing over to a thread that is awake takes some 5 us.
 
-use std::sync::{Mutex, PoisonError};
+use std::hint::spin_loop;
+use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+use std::sync::atomic::{AtomicU64, AtomicUsize};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
@@ -42,13 +50,22 @@ pub enum PinError {
     NotStarted(#[from] ThreadPoolBuildError),
 }
 
-/// Threads that each keep to a core of their own. They end when it is dropped.
+/// Threads that each keep to a core of their own, the caller's for the length of a
+/// call. They end when it is dropped.
 #[derive(Debug)]
-pub struct Pinned(ThreadPool);
+pub struct Pinned {
+    /// The first is the caller's.
+    cores: Vec<usize>,
+    /// A thread for each of the other cores.
+    others: Option<ThreadPool>,
+    awake: Duration,
+    /// How many calls have begun. Who waits for the next looks at it.
+    calls: Arc<AtomicU64>,
+}
 
 impl Pinned {
-    /// Starts so many threads: one on the first core that this process may use,
-    /// one on the second, and so on.
+    /// Starts threads for so many cores: one on the second core that this process
+    /// may use, one on the third, and so on. The first core is the caller's.
     ///
     /// # Errors
     /// If there are fewer cores than that, or the system refuses.
@@ -57,28 +74,42 @@ impl Pinned {
     /// If `threads` is 0.
     pub fn start(threads: usize) -> Result<Self, PinError> {
         assert!(threads > 0, "no work can be done by 0 threads");
-        let this = Pid::from_raw(0);
         let refused = |thread| move |source| PinError::Refused { thread, source };
-        let allowed = sched_getaffinity(this).map_err(refused(0))?;
-        let cores: Vec<usize> =
-            (0..CpuSet::count()).filter(|core| allowed.is_set(*core) == Ok(true)).collect();
+        let cores = cores_of(&sched_getaffinity(SELF).map_err(refused(0))?);
         if cores.len() < threads {
             return Err(PinError::TooFewCores { threads, cores: cores.len() });
         }
-        let pool = ThreadPoolBuilder::new().num_threads(threads).build()?;
-        let pinned = pool.broadcast(|context| {
-            let thread = context.index();
-            let mut only = CpuSet::new();
-            only.set(cores[thread])
-                .and_then(|()| sched_setaffinity(this, &only))
-                .map_err(refused(thread))
-        });
-        pinned.into_iter().collect::<Result<(), _>>()?;
-        Ok(Self(pool))
+        let mut this = Self {
+            cores: cores[..threads].to_vec(),
+            others: None,
+            awake: Duration::ZERO,
+            calls: Arc::default(),
+        };
+        if threads > 1 {
+            let others = ThreadPoolBuilder::new().num_threads(threads - 1).build()?;
+            let pinned = others.broadcast(|context| {
+                let thread = context.index() + 1;
+                keep_to(this.cores[thread]).map_err(refused(thread))
+            });
+            pinned.into_iter().collect::<Result<(), _>>()?;
+            this.others = Some(others);
+        }
+        Ok(this)
+    }
+
+    /// Has the threads wait for the next call without sleeping, for so long after
+    /// each: then that call need not wake them. Without this they sleep at once.
+    ///
+    /// The price is that their cores are busy meanwhile. A thread whose core is
+    /// wanted by another program goes to sleep before its time.
+    #[must_use]
+    pub fn awake_for(mut self, awake: Duration) -> Self {
+        self.awake = awake;
+        self
     }
 
     /// Cuts `data` into as many chunks as there are threads, and has each thread
-    /// change its own in place: the first the first chunk, each time.
+    /// change its own in place: the first chunk the caller, each time.
     ///
     /// Chunks are rounded up, as
     /// [`scoped::for_each_chunk`](crate::scoped::for_each_chunk) rounds them.
@@ -86,7 +117,7 @@ impl Pinned {
     /// ```
     /// use threads::Pinned;
     ///
-    /// let pinned = Pinned::start(1)?;
+    /// let mut pinned = Pinned::start(1)?;
     /// let mut x = [1, 2, 3];
     /// pinned.for_each_chunk(&mut x, |chunk| chunk.iter_mut().for_each(|x| *x *= 10));
     /// assert_eq!(x, [10, 20, 30]);
@@ -96,18 +127,130 @@ impl Pinned {
     /// # Panics
     /// If `work` panics for any chunk, with one of the panics, after all have
     /// ended.
-    pub fn for_each_chunk<T, F>(&self, data: &mut [T], work: F)
+    pub fn for_each_chunk<T, F>(&mut self, data: &mut [T], work: F)
     where
         T: Send,
         F: Fn(&mut [T]) + Sync,
     {
-        let length = data.len().div_ceil(self.0.current_num_threads()).max(1);
+        let length = data.len().div_ceil(self.cores.len()).max(1);
+        let mut chunks = data.chunks_mut(length);
+        let first = chunks.next();
         // A chunk is handed over by a lock, which nobody else ever wants.
-        let chunks: Vec<_> = data.chunks_mut(length).map(Mutex::new).collect();
-        self.0.broadcast(|context| {
-            if let Some(chunk) = chunks.get(context.index()) {
-                work(&mut chunk.lock().unwrap_or_else(PoisonError::into_inner));
-            }
+        let others: Vec<_> = chunks.map(Mutex::new).collect();
+        self.with_others(
+            |thread| {
+                if let Some(chunk) = others.get(thread) {
+                    work(&mut chunk.lock().unwrap_or_else(PoisonError::into_inner));
+                }
+            },
+            || {
+                let _here = Visit::to(self.cores[0]);
+                if let Some(chunk) = first {
+                    work(chunk);
+                }
+            },
+        );
+    }
+
+    /// Runs `theirs` on each of the other threads, with its number from 0, and
+    /// `ours` here.
+    fn with_others(&self, theirs: impl Fn(usize) + Sync, ours: impl FnOnce()) {
+        let Some(others) = &self.others else { return ours() };
+        let left = AtomicUsize::new(others.current_num_threads());
+        let call = self.calls.load(Relaxed) + 1;
+        others.in_place_scope(|scope| {
+            scope.spawn_broadcast(|_, context| {
+                let _ended = CountDown(&left);
+                theirs(context.index());
+                // After a panic they sleep.
+                self.stay_awake(call);
+            });
+            self.calls.store(call, Release);
+            ours();
+            // The scope would sleep until they have ended, and be woken.
+            wait_awake(LONGEST_END, || left.load(Acquire) == 0);
         });
     }
+
+    /// Has one of the other threads wait for the next call, as soon as it has nothing
+    /// else to do. It asks for that itself, while the caller is still at work.
+    fn stay_awake(&self, call: u64) {
+        if self.awake.is_zero() {
+            return;
+        }
+        let (calls, awake) = (Arc::clone(&self.calls), self.awake);
+        rayon::spawn(move || wait_awake(awake, || calls.load(Acquire) != call));
+    }
+}
+
+impl Drop for Pinned {
+    /// Whoever waits for a call need not: there is none.
+    fn drop(&mut self) {
+        self.calls.fetch_add(1, Release);
+    }
+}
+
+/// So long a caller waits for the last chunk without sleeping.
+const LONGEST_END: Duration = Duration::from_millis(1);
+
+/// Who was not let back to its core for so long shares it with somebody.
+const TAKEN_AWAY: Duration = Duration::from_micros(100);
+
+/// Waits until something has happened, but no longer than that, and no longer than
+/// nobody else wants this core: the system prefers who was woken to who spun.
+fn wait_awake(longest: Duration, happened: impl Fn() -> bool) {
+    let start = Instant::now();
+    let mut last = start;
+    while !happened() {
+        (0..32).for_each(|_| spin_loop());
+        thread::yield_now();
+        let now = Instant::now();
+        if now - start >= longest || now - last >= TAKEN_AWAY {
+            return;
+        }
+        last = now;
+    }
+}
+
+/// One less when it is dropped, by the end of the work or by its panic.
+struct CountDown<'a>(&'a AtomicUsize);
+
+impl Drop for CountDown<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Release);
+    }
+}
+
+/// The calling thread's stay on one core; afterwards it is as free as before.
+struct Visit(Option<CpuSet>);
+
+impl Visit {
+    /// Where the system does not allow it, the thread stays where it is.
+    fn to(core: usize) -> Self {
+        let free = sched_getaffinity(SELF).ok();
+        Self(free.filter(|_| keep_to(core).is_ok()))
+    }
+}
+
+impl Drop for Visit {
+    fn drop(&mut self) {
+        if let Some(free) = &self.0 {
+            // What was allowed before is allowed again, or the system has changed.
+            let _ = sched_setaffinity(SELF, free);
+        }
+    }
+}
+
+/// To the system, the thread that asks.
+const SELF: Pid = Pid::from_raw(0);
+
+/// Keeps the calling thread to one core.
+fn keep_to(core: usize) -> nix::Result<()> {
+    let mut only = CpuSet::new();
+    only.set(core)?;
+    sched_setaffinity(SELF, &only)
+}
+
+fn cores_of(set: &CpuSet) -> Vec<usize> {
+    (0..CpuSet::count()).filter(|core| set.is_set(*core) == Ok(true)).collect()
 }

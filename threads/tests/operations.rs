@@ -14,12 +14,14 @@ fn squares_have_their_known_answers() {
 }
 
 #[test]
-fn every_kernel_writes_the_same_squares_over_what_is_there() {
+fn every_kernel_writes_the_same_over_what_is_there() {
     for isa in Isa::ALL.into_iter().filter(|isa| isa.is_supported()) {
         for length in (0..40).chain([100_000]) {
             let mut out = vec![7; length as usize];
             isa.squares_into(&mut out);
             assert_eq!(out, squares(length), "{isa:?} on {length}");
+            isa.fill(&mut out, 3);
+            assert_eq!(out, vec![3; length as usize], "{isa:?} on {length}");
         }
     }
 }
@@ -27,7 +29,8 @@ fn every_kernel_writes_the_same_squares_over_what_is_there() {
 #[test]
 fn every_kernel_multiplies_as_one_multiplication_does() {
     for isa in Isa::ALL.into_iter().filter(|isa| isa.is_supported()) {
-        for length in 0..40_u32 {
+        // The last are long enough for several streams.
+        for length in (0..40_u32).chain([524_287, 524_288, 1_000_003]) {
             let mut x: Vec<f64> = (0..length).map(|i| f64::from(i) / 3.0).collect();
             let expected: Vec<f64> = x.iter().map(|x| x * 0.1).collect();
             isa.scale(&mut x, 0.1);
@@ -43,6 +46,8 @@ fn a_mapping_is_zeros_that_can_be_written() {
         for length in [0, 1, 511, 512, 513, 3_000_000] {
             let mut numbers = Mapping::<u64>::new(length, pages).expect("24 MB");
             assert_eq!(numbers.len(), length);
+            let misplaced = numbers.as_ptr().align_offset(2 << 20);
+            assert!(pages == Pages::Small || misplaced == 0, "{length} in {pages:?} pages");
             assert!(numbers.iter().all(|x| *x == 0), "{length} in {pages:?} pages");
             for (i, x) in numbers.iter_mut().enumerate() {
                 *x = i as u64;

@@ -1,9 +1,11 @@
 //! Each thread on its own core, with its own chunk.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 use nix::sched::{CpuSet, sched_getaffinity};
-use nix::unistd::Pid;
+use nix::unistd::{Pid, gettid};
 use threads::{PinError, Pinned};
 
 /// The cores on which the calling thread may run.
@@ -15,7 +17,7 @@ fn allowed() -> Vec<usize> {
 #[test]
 fn every_element_is_changed_exactly_once() {
     for threads in 1..=allowed().len() {
-        let pinned = Pinned::start(threads).expect("there are as many cores");
+        let mut pinned = Pinned::start(threads).expect("there are as many cores");
         for length in 0..40 {
             let mut data = vec![0; length];
             let add_one = |chunk: &mut [i32]| {
@@ -31,7 +33,7 @@ fn every_element_is_changed_exactly_once() {
 #[test]
 fn each_chunk_has_its_own_core_each_time() {
     let cores = allowed();
-    let pinned = Pinned::start(cores.len()).expect("there are as many cores");
+    let mut pinned = Pinned::start(cores.len()).expect("there are as many cores");
     for _ in 0..50 {
         let mut data: Vec<usize> = (0..cores.len()).collect();
         pinned.for_each_chunk(&mut data, |chunk| {
@@ -46,7 +48,7 @@ fn each_chunk_has_its_own_core_each_time() {
 #[test]
 fn a_panic_in_any_chunk_reaches_the_caller_and_the_other_chunks_are_done() {
     let threads = allowed().len();
-    let pinned = Pinned::start(threads).expect("there are as many cores");
+    let mut pinned = Pinned::start(threads).expect("there are as many cores");
     for bad in 0..threads {
         let mut data: Vec<usize> = (0..threads).collect();
         let panicked = catch_unwind(AssertUnwindSafe(|| {
@@ -58,6 +60,74 @@ fn a_panic_in_any_chunk_reaches_the_caller_and_the_other_chunks_are_done() {
         assert!(panicked.is_err(), "chunk {bad}");
         let done = data.iter().filter(|x| **x == usize::MAX).count();
         assert_eq!(done, threads - 1, "the other chunks are done");
+        assert_eq!(allowed().len(), threads, "the caller is as free as before");
+    }
+}
+
+/// Runs something on the last of the threads, and returns its number in the system.
+fn last_thread(pinned: &mut Pinned) -> i32 {
+    let mut data = vec![0; allowed().len()];
+    pinned.for_each_chunk(&mut data, |chunk| chunk[0] = gettid().as_raw());
+    data[data.len() - 1]
+}
+
+/// Whether a thread of this process sleeps; `None` if it has ended.
+fn sleeps(thread: i32) -> Option<bool> {
+    let stat = std::fs::read_to_string(format!("/proc/self/task/{thread}/stat")).ok()?;
+    let (_, state) = stat.rsplit_once(") ").expect("the name is in brackets");
+    Some(state.starts_with('S'))
+}
+
+fn within_five_seconds(what: &str, happened: impl Fn() -> bool) {
+    let start = Instant::now();
+    while !happened() {
+        assert!(start.elapsed() < Duration::from_secs(5), "{what}");
+        sleep(Duration::from_millis(5));
+    }
+}
+
+#[test]
+fn a_thread_that_waits_awake_is_the_same_and_sleeps_in_the_end() {
+    let threads = allowed().len();
+    if threads < 2 {
+        return; // There is nobody but the caller.
+    }
+    let pinned = Pinned::start(threads).expect("there are as many cores");
+    let mut pinned = pinned.awake_for(Duration::from_millis(20));
+    let thread = last_thread(&mut pinned);
+    for pause in [0, 1, 30, 60] {
+        sleep(Duration::from_millis(pause));
+        assert_eq!(last_thread(&mut pinned), thread, "after {pause} ms");
+    }
+    within_five_seconds("it does not sleep", || sleeps(thread) == Some(true));
+}
+
+#[test]
+fn a_thread_that_waits_awake_ends_with_its_crew() {
+    let threads = allowed().len();
+    if threads < 2 {
+        return; // There is nobody but the caller.
+    }
+    let pinned = Pinned::start(threads).expect("there are as many cores");
+    let mut pinned = pinned.awake_for(Duration::from_secs(3_600));
+    let thread = last_thread(&mut pinned);
+    drop(pinned);
+    within_five_seconds("it has not ended", || sleeps(thread).is_none());
+}
+
+#[test]
+fn after_a_panic_there_is_work_as_before() {
+    let threads = allowed().len();
+    let pinned = Pinned::start(threads).expect("there are as many cores");
+    let mut pinned = pinned.awake_for(Duration::from_millis(5));
+    for _ in 0..20 {
+        let panicked = catch_unwind(AssertUnwindSafe(|| {
+            pinned.for_each_chunk(&mut vec![0; threads], |_| panic!("on purpose"));
+        }));
+        assert!(panicked.is_err());
+        let mut data = vec![0; 1_000];
+        pinned.for_each_chunk(&mut data, |chunk| chunk.fill(1));
+        assert_eq!(data, vec![1; 1_000]);
     }
 }
 

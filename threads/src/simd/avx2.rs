@@ -4,70 +4,15 @@ use std::arch::x86_64::*;
 
 use super::memory::memory_kernels;
 use super::sine::{COSINES, COSINES_LOW, SINES, SINES_LOW, sine_kernel};
+use super::vector::vector_operations;
 
-type V = __m256d;
-const LANES: usize = 4;
-
+vector_operations!(
+    "avx2,fma", __m256d of 4,
+    _mm256_loadu_pd, _mm256_storeu_pd, _mm256_set1_pd,
+    _mm256_add_pd, _mm256_sub_pd, _mm256_mul_pd, _mm256_fmadd_pd, _mm256_fnmadd_pd,
+);
 sine_kernel!("avx2,fma");
 memory_kernels!(#[target_feature(enable = "avx2,fma")]);
-
-#[inline]
-#[target_feature(enable = "avx2,fma")]
-fn load(from: &[f64; LANES]) -> V {
-    // SAFETY: the array has as many bytes as the vector, and need not be aligned.
-    #[expect(unsafe_code)]
-    unsafe {
-        _mm256_loadu_pd(from.as_ptr())
-    }
-}
-
-#[inline]
-#[target_feature(enable = "avx2,fma")]
-fn store(to: &mut [f64; LANES], v: V) {
-    // SAFETY: the array has as many bytes as the vector, and need not be aligned.
-    #[expect(unsafe_code)]
-    unsafe {
-        _mm256_storeu_pd(to.as_mut_ptr(), v);
-    }
-}
-
-#[inline]
-#[target_feature(enable = "avx2,fma")]
-fn splat(x: f64) -> V {
-    _mm256_set1_pd(x)
-}
-
-#[inline]
-#[target_feature(enable = "avx2,fma")]
-fn add(a: V, b: V) -> V {
-    _mm256_add_pd(a, b)
-}
-
-#[inline]
-#[target_feature(enable = "avx2,fma")]
-fn sub(a: V, b: V) -> V {
-    _mm256_sub_pd(a, b)
-}
-
-#[inline]
-#[target_feature(enable = "avx2,fma")]
-fn mul(a: V, b: V) -> V {
-    _mm256_mul_pd(a, b)
-}
-
-/// a b + c, rounded once.
-#[inline]
-#[target_feature(enable = "avx2,fma")]
-fn fma(a: V, b: V, c: V) -> V {
-    _mm256_fmadd_pd(a, b, c)
-}
-
-/// c - a b, rounded once.
-#[inline]
-#[target_feature(enable = "avx2,fma")]
-fn fnma(a: V, b: V, c: V) -> V {
-    _mm256_fnmadd_pd(a, b, c)
-}
 
 /// The bits of the lanes in which `a > b` is false, those with a NaN among them.
 #[inline]

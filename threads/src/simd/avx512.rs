@@ -4,70 +4,15 @@ use std::arch::x86_64::*;
 
 use super::memory::memory_kernels;
 use super::sine::{COSINES, COSINES_LOW, SINES, SINES_LOW, sine_kernel};
+use super::vector::vector_operations;
 
-type V = __m512d;
-const LANES: usize = 8;
-
+vector_operations!(
+    "avx512f", __m512d of 8,
+    _mm512_loadu_pd, _mm512_storeu_pd, _mm512_set1_pd,
+    _mm512_add_pd, _mm512_sub_pd, _mm512_mul_pd, _mm512_fmadd_pd, _mm512_fnmadd_pd,
+);
 sine_kernel!("avx512f");
 memory_kernels!(#[target_feature(enable = "avx512f")]);
-
-#[inline]
-#[target_feature(enable = "avx512f")]
-fn load(from: &[f64; LANES]) -> V {
-    // SAFETY: the array has as many bytes as the vector, and need not be aligned.
-    #[expect(unsafe_code)]
-    unsafe {
-        _mm512_loadu_pd(from.as_ptr())
-    }
-}
-
-#[inline]
-#[target_feature(enable = "avx512f")]
-fn store(to: &mut [f64; LANES], v: V) {
-    // SAFETY: the array has as many bytes as the vector, and need not be aligned.
-    #[expect(unsafe_code)]
-    unsafe {
-        _mm512_storeu_pd(to.as_mut_ptr(), v);
-    }
-}
-
-#[inline]
-#[target_feature(enable = "avx512f")]
-fn splat(x: f64) -> V {
-    _mm512_set1_pd(x)
-}
-
-#[inline]
-#[target_feature(enable = "avx512f")]
-fn add(a: V, b: V) -> V {
-    _mm512_add_pd(a, b)
-}
-
-#[inline]
-#[target_feature(enable = "avx512f")]
-fn sub(a: V, b: V) -> V {
-    _mm512_sub_pd(a, b)
-}
-
-#[inline]
-#[target_feature(enable = "avx512f")]
-fn mul(a: V, b: V) -> V {
-    _mm512_mul_pd(a, b)
-}
-
-/// a b + c, rounded once.
-#[inline]
-#[target_feature(enable = "avx512f")]
-fn fma(a: V, b: V, c: V) -> V {
-    _mm512_fmadd_pd(a, b, c)
-}
-
-/// c - a b, rounded once.
-#[inline]
-#[target_feature(enable = "avx512f")]
-fn fnma(a: V, b: V, c: V) -> V {
-    _mm512_fnmadd_pd(a, b, c)
-}
 
 /// The bits of the lanes in which `a > b` is false, those with a NaN among them.
 #[inline]

@@ -19,6 +19,26 @@ mod portable {
 }
 #[cfg(target_arch = "x86_64")]
 mod sine;
+#[cfg(target_arch = "x86_64")]
+mod vector;
+
+/// Calls a kernel of an [`Isa`], or what does without any instructions of its own.
+macro_rules! by_instructions {
+    ($isa:expr, $kernel:ident($($argument:expr),*), $portable:expr) => {{
+        $isa.assert_supported();
+        match $isa {
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: the assertion has found the instructions.
+            #[expect(unsafe_code)]
+            Isa::Avx512 => unsafe { avx512::$kernel($($argument),*) },
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: the assertion has found the instructions.
+            #[expect(unsafe_code)]
+            Isa::Avx2 => unsafe { avx2::$kernel($($argument),*) },
+            _ => $portable,
+        }
+    }};
+}
 
 /// A set of instructions for which there is a kernel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,18 +79,7 @@ impl Isa {
     /// # Panics
     /// If this machine has them not.
     pub fn sin(self, x: &mut [f64]) {
-        self.assert_supported();
-        match self {
-            #[cfg(target_arch = "x86_64")]
-            // SAFETY: the assertion has found the instructions.
-            #[expect(unsafe_code)]
-            Self::Avx512 => unsafe { avx512::sin(x) },
-            #[cfg(target_arch = "x86_64")]
-            // SAFETY: the assertion has found the instructions.
-            #[expect(unsafe_code)]
-            Self::Avx2 => unsafe { avx2::sin(x) },
-            _ => crate::sin(x),
-        }
+        by_instructions!(self, sin(x), crate::sin(x));
     }
 
     /// [`scale`] by these instructions.
@@ -78,18 +87,15 @@ impl Isa {
     /// # Panics
     /// If this machine has them not.
     pub fn scale(self, x: &mut [f64], c: f64) {
-        self.assert_supported();
-        match self {
-            #[cfg(target_arch = "x86_64")]
-            // SAFETY: the assertion has found the instructions.
-            #[expect(unsafe_code)]
-            Self::Avx512 => unsafe { avx512::scale(x, c) },
-            #[cfg(target_arch = "x86_64")]
-            // SAFETY: the assertion has found the instructions.
-            #[expect(unsafe_code)]
-            Self::Avx2 => unsafe { avx2::scale(x, c) },
-            _ => portable::scale(x, c),
-        }
+        by_instructions!(self, scale(x, c), portable::scale(x, c));
+    }
+
+    /// [`fill`] by these instructions.
+    ///
+    /// # Panics
+    /// If this machine has them not.
+    pub fn fill(self, out: &mut [u64], x: u64) {
+        by_instructions!(self, fill(out, x), portable::fill(out, x));
     }
 
     /// [`squares_into`] by these instructions.
@@ -97,19 +103,8 @@ impl Isa {
     /// # Panics
     /// If this machine has them not. As [`squares_into`] does.
     pub fn squares_into(self, out: &mut [u64]) {
-        self.assert_supported();
         assert!(u32::try_from(out.len()).is_ok(), "the square of a larger number overflows");
-        match self {
-            #[cfg(target_arch = "x86_64")]
-            // SAFETY: the assertion has found the instructions.
-            #[expect(unsafe_code)]
-            Self::Avx512 => unsafe { avx512::squares_into(out) },
-            #[cfg(target_arch = "x86_64")]
-            // SAFETY: the assertion has found the instructions.
-            #[expect(unsafe_code)]
-            Self::Avx2 => unsafe { avx2::squares_into(out) },
-            _ => portable::squares_into(out),
-        }
+        by_instructions!(self, squares_into(out), portable::squares_into(out));
     }
 
     fn assert_supported(self) {
@@ -158,6 +153,20 @@ pub fn sin(x: &mut [f64]) {
 /// ```
 pub fn scale(x: &mut [f64], c: f64) {
     Isa::best().scale(x, c);
+}
+
+/// Writes `x` everywhere: memory's limit for whatever is written over what is there.
+///
+/// The standard library's `fill` is compiled for any machine and writes 16 bytes at a
+/// time, so where memory is quick another kernel can be quicker than that.
+///
+/// ```
+/// let mut out = [9; 4];
+/// threads::simd::fill(&mut out, 1);
+/// assert_eq!(out, [1; 4]);
+/// ```
+pub fn fill(out: &mut [u64], x: u64) {
+    Isa::best().fill(out, x);
 }
 
 /// Writes the squares of 0, 1, 2 and so on over what is there.

@@ -124,10 +124,9 @@ const fn cosines(quarter: &[f64; 9]) -> [f64; 16] {
 }
 
 /// Writes the kernel for a set of instructions, from what the module around it
-/// has: a vector `V` of `LANES` numbers, its arithmetic, and `lookup`.
-///
-/// A macro rather than a trait, for what is inlined into a function with
-/// instructions of its own must have them too, and a trait's methods cannot.
+/// has: a vector `V` of `LANES` numbers, its arithmetic, `lookup`, `not_greater` and
+/// `flip_odd_halves`. A macro for the same reason as
+/// [`vector_operations`](super::vector::vector_operations).
 macro_rules! sine_kernel {
     ($instructions:literal) => {
         /// The sine of each lane, and which lanes must be done by `f64::sin`.
@@ -188,7 +187,7 @@ macro_rules! sine_kernel {
         #[inline]
         #[target_feature(enable = $instructions)]
         fn sine_in_place(vector: &mut [f64; LANES]) {
-            $crate::simd::memory::prefetch(vector);
+            $crate::simd::memory::prefetch_for_arithmetic(vector);
             let x = load(vector);
             let (sines, refused) = sine_of(x);
             store(vector, sines);
