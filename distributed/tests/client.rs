@@ -7,10 +7,10 @@ mod common;
 use std::time::Duration;
 
 use common::{
-    ADD, DEADLINE, INCREMENT, LOG, PANIC_ON_ODD, SLEEP, SUM, SUM_BYTES, TOUCH, WAIT_FOR, claim,
-    clients, directory, eventually, text, within,
+    ADD, DEADLINE, INCREMENT, LOG, SLEEP, TOUCH, WAIT_FOR, claim, clients, directory, eventually,
+    shared, text, within,
 };
-use distributed::{Client, Delayed, Error, Future, Place, With, as_completed, delayed, wait};
+use distributed::{Client, Delayed, Error, Future, Place, With, delayed, wait};
 
 #[test]
 fn worker_entry() {
@@ -18,19 +18,21 @@ fn worker_entry() {
 }
 
 #[test]
-fn futures_are_arguments() {
+fn what_holds_on_dask_holds_on_static_blocks_too() {
     claim();
-    for (name, client) in clients(2) {
-        let one = client.submit(&INCREMENT, 0);
-        let two = client.submit(&INCREMENT, &one);
-        let three = client.submit(&ADD, With((&one, &two)));
-        let thirteen = client.submit(&ADD, With((&three, 10)));
-        let twice = client.submit(&ADD, With((&thirteen, &thirteen)));
-        let sum = client.submit(&SUM, &[one, two, three, thirteen]);
-        assert_eq!(within(|| twice.result()).expect("a value"), 26, "{name}");
-        assert_eq!(within(|| sum.result()).expect("a value"), 1 + 2 + 3 + 13, "{name}");
-        let none: &[distributed::Future<u64>] = &[];
-        assert_eq!(within(|| client.submit(&SUM, none).result()).expect("a value"), 0, "{name}");
+    type Holds = fn(&Client);
+    let all: [(&str, Holds); 5] = [
+        ("futures are arguments", shared::futures_are_arguments),
+        ("a panic is of what takes it, too", shared::a_panic),
+        ("results come as they are done", shared::results_come_as_they_are_done),
+        ("scattered data is an argument", shared::scattered_data_is_an_argument_of_many),
+        ("a graph runs each node once", shared::a_graph_runs_each_node_once),
+    ];
+    for (what, holds) in all {
+        for (name, client) in clients(2) {
+            println!("{name}: {what}");
+            within(|| holds(&client));
+        }
     }
 }
 
@@ -50,30 +52,6 @@ fn a_tree_of_sums_is_exact() {
 }
 
 #[test]
-fn what_depends_on_a_failure_has_its_error_and_does_not_run() {
-    claim();
-    for (name, client) in clients(2) {
-        let directory = directory();
-        let file = directory.path().join("ran");
-        let odd = client.submit(&PANIC_ON_ODD, 7);
-        let next = client.submit(&INCREMENT, &odd);
-        let touched = client.submit(&TOUCH, With((&next, text(&file))));
-        for error in [within(|| next.result()).err(), within(|| touched.result().err())] {
-            match error {
-                Some(Error::Panicked { task: "panic_on_odd", message, .. }) => {
-                    assert_eq!(message, "7 is odd", "{name}");
-                }
-                other => panic!("{name}: {other:?}"),
-            }
-        }
-        // A dependant of what has failed long ago fails as well.
-        let late = client.submit(&INCREMENT, &next);
-        assert!(matches!(within(|| late.result()), Err(Error::Panicked { .. })), "{name}");
-        assert!(!file.exists(), "{name}");
-    }
-}
-
-#[test]
 fn a_future_of_another_client_is_refused() {
     claim();
     let mut both = clients(1);
@@ -82,26 +60,6 @@ fn a_future_of_another_client_is_refused() {
     let foreign = theirs.submit(&INCREMENT, 1);
     let refused = within(|| ours.submit(&INCREMENT, &foreign).result());
     assert!(matches!(refused, Err(Error::Foreign { task: "increment" })), "{name}: {refused:?}");
-}
-
-#[test]
-fn a_graph_runs_what_is_asked_for_and_each_node_once() {
-    claim();
-    for (name, client) in clients(2) {
-        let directory = directory();
-        let log = text(&directory.path().join("log"));
-        let root = delayed(&LOG, (log.clone(), 1));
-        let left = delayed(&LOG, With((log.clone(), &root)));
-        let right = delayed(&LOG, With((log.clone(), &root)));
-        let unused = delayed(&LOG, With((log.clone(), &left)));
-        let sum = delayed(&SUM, &[left, right, root.clone()]);
-        assert_eq!(within(|| sum.compute(&client)).expect("a sum"), 3 + 3 + 2, "{name}");
-        let lines = std::fs::read_to_string(&log).expect("a log").lines().count();
-        assert_eq!(lines, 3, "{name}: root, left and right ran once each");
-        assert_eq!(within(|| unused.compute(&client)).expect("a value"), 4, "{name}");
-        // Nothing is left of the graphs.
-        eventually("all is forgotten", || client.info().waiting == 0);
-    }
 }
 
 #[test]
@@ -123,25 +81,6 @@ fn a_deep_graph_is_no_deep_recursion() {
         chain = delayed(&INCREMENT, &chain);
     }
     assert_eq!(within(|| chain.compute(&client)).expect("a value"), 100_000);
-}
-
-#[test]
-fn as_completed_has_the_order_of_completion() {
-    claim();
-    for (name, client) in clients(2) {
-        let directory = directory();
-        let gate = directory.path().join("gate");
-        let held = client.submit(&WAIT_FOR, text(&gate));
-        let quick = client.submit(&WAIT_FOR, text(directory.path()));
-        let held_id = held.id();
-        let mut completed = as_completed([held, quick]);
-        assert_eq!(completed.len(), 2);
-        let first = within(|| completed.next()).expect("the quick one");
-        assert_ne!(first.id(), held_id, "{name}");
-        std::fs::write(&gate, "").expect("a file");
-        assert_eq!(within(|| completed.next()).expect("the other").id(), held_id, "{name}");
-        assert!(completed.next().is_none());
-    }
 }
 
 #[test]
@@ -177,17 +116,6 @@ fn the_highest_priority_goes_first() {
         drop(held);
         let order = std::fs::read_to_string(&log).expect("a log");
         assert_eq!(order.lines().collect::<Vec<_>>(), ["2", "1"], "{name}");
-    }
-}
-
-#[test]
-fn scattered_data_is_an_argument_of_many() {
-    claim();
-    for (name, client) in clients(2) {
-        let data = client.scatter(&vec![1_u8; 1 << 20]);
-        let sums: Vec<_> = (0..10).map(|_| client.submit(&SUM_BYTES, &data)).collect();
-        assert_eq!(within(|| client.gather(sums)).expect("sums"), vec![1 << 20; 10], "{name}");
-        assert_eq!(data.result().expect("it can be read back").len(), 1 << 20, "{name}");
     }
 }
 

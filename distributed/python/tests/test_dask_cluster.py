@@ -2,11 +2,14 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from tests.peer import eventually
 
 SCRIPT = Path(__file__).resolve().parents[3] / "scripts/dask-cluster"
 
@@ -28,6 +31,12 @@ def run(*arguments: str, folder: Path, **env: str) -> subprocess.CompletedProces
         env=os.environ | {"WORKERS": "1", "TMPDIR": str(folder)} | env,
     )
     assert list(folder.iterdir()) == [], "files are left"
+    assert processes(folder) == [], "processes are left"
+    return done
+
+
+def processes(folder: Path) -> list[str]:
+    """The command lines of those that keep their files in that folder."""
     mark = f"TMPDIR={folder}".encode()
     left = []
     for process in Path("/proc").glob("[0-9]*"):
@@ -36,8 +45,69 @@ def run(*arguments: str, folder: Path, **env: str) -> subprocess.CompletedProces
                 left.append((process / "cmdline").read_text())
         except OSError:
             pass  # It is gone, or another user's.
-    assert left == [], "processes are left"
-    return done
+    return left
+
+
+def has_hosts() -> bool:
+    """Whether workers can be on hosts of their own here."""
+    checked = subprocess.run([SCRIPT, "--hosts", "--check"], capture_output=True)
+    return checked.returncode == 0
+
+
+HOSTS = pytest.param(
+    ["--hosts"],
+    marks=pytest.mark.skipif(not has_hosts(), reason="there can be no hosts here"),
+)
+
+
+@pytest.mark.parametrize("options", [[], HOSTS])
+@pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_it_and_nothing_is_left(
+    tmp_path: Path, options: list[str], end: signal.Signals
+) -> None:
+    script = until_it_is_ended(tmp_path, *options)
+    assert script.stdout
+    assert script.stdout.readline().startswith("tcp://")
+    # The script, a scheduler, and a worker with its nanny.
+    eventually(lambda: len(processes(tmp_path)) > 3)
+    # Ctrl-C is for all that run in the foreground.
+    (os.killpg if end == signal.SIGINT else os.kill)(script.pid, end)
+    assert script.wait(30) == 128 + end
+    assert processes(tmp_path) == []
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("options", [[], HOSTS])
+def test_it_can_be_ended_while_it_starts(tmp_path: Path, options: list[str]) -> None:
+    script = until_it_is_ended(tmp_path, *options)
+    eventually(lambda: any("\0scheduler\0" in line for line in processes(tmp_path)))
+    script.terminate()
+    assert script.wait(30) == 128 + signal.SIGTERM
+    assert processes(tmp_path) == []
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("options", [HOSTS])
+def test_hosts_end_even_by_a_kill(tmp_path: Path, options: list[str]) -> None:
+    script = until_it_is_ended(tmp_path, *options)
+    assert script.stdout
+    assert script.stdout.readline().startswith("tcp://")
+    script.kill()
+    eventually(lambda: processes(tmp_path) == [])
+    script.wait()
+
+
+def until_it_is_ended(folder: Path, *options: str) -> subprocess.Popen[str]:
+    """The script without a command, in the foreground of a terminal of its own."""
+    return subprocess.Popen(
+        [SCRIPT, *options],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        env=os.environ | {"WORKERS": "1", "TMPDIR": str(folder)},
+        start_new_session=True,
+    )
 
 
 def test_a_command_has_a_cluster(tmp_path: Path) -> None:

@@ -124,6 +124,8 @@ pub(super) struct State {
     /// The tasks' names as this program has them.
     names: HashSet<&'static str>,
     pub(super) threads: usize,
+    /// How many entries are over.
+    over: usize,
     pub(super) done: u64,
     /// Tasks done by each worker, as far as their values came here.
     pub(super) by_worker: HashMap<String, u64>,
@@ -152,6 +154,7 @@ impl State {
             paces: BTreeMap::new(),
             names: HashSet::new(),
             threads,
+            over: 0,
             done: 0,
             by_worker: HashMap::new(),
             questions: HashMap::new(),
@@ -274,8 +277,12 @@ impl State {
 
     /// How many wait and run; who works is known to the cluster.
     pub(super) fn info(&self) -> Info {
+        // Of each call that is not over it is known where it is: there are far more of
+        // them than chunks.
+        let placed: usize = self.chunks.values().map(|of| of.live).sum();
+        let waiting = self.entries.len() - placed - self.over;
         let waits = |entry: &&Entry| entry.place.is_none() && entry.over.is_none();
-        let waiting = self.entries.values().filter(waits).count();
+        debug_assert_eq!(waiting, self.entries.values().filter(waits).count());
         let with_dask = self.chunks.values().filter(|of| !of.done).map(|of| of.items.len()).sum();
         let (workers, chunk_time) = (Vec::new(), Some(Duration::from_nanos(AIM as u64)));
         Info { workers, waiting, running: with_dask, done: self.done, chunk_time }

@@ -2,6 +2,8 @@
 
 #![allow(dead_code, reason = "each test binary uses some of it")]
 
+pub(crate) mod shared;
+
 use std::fs::OpenOptions;
 use std::io::Write;
 use std::path::Path;

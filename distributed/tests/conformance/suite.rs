@@ -2,27 +2,27 @@
 
 use std::time::Duration;
 
-use distributed::{Client, Error, Future, With, as_completed, delayed};
+use distributed::{Client, Error, Future, With, delayed};
 
 use crate::common::{
     ABORT, ABORT_AT_SEVEN, ADD, CHECKED_ROOT, INCREMENT, LOG, PANIC_ON_ODD, REFUSES, Refuses,
-    SLEEP, SUM, SUM_BYTES, TOUCH, WAIT_FOR, directory, eventually, text,
+    SLEEP, SUM, SUM_BYTES, TOUCH, WAIT_FOR, directory, eventually, shared, text,
 };
 
 type Test = fn(&Client);
 
 pub(crate) const TESTS: &[(&str, Test)] = &[
     ("a_map_has_its_results_in_order", a_map_has_its_results_in_order),
-    ("futures_are_arguments", futures_are_arguments),
+    ("futures_are_arguments", shared::futures_are_arguments),
     ("a_tree_of_sums_is_exact", a_tree_of_sums_is_exact),
     ("many_values_are_one_argument", many_values_are_one_argument),
-    ("a_panic_is_its_own_error_and_of_what_takes_it", a_panic),
+    ("a_panic_is_its_own_error_and_of_what_takes_it", shared::a_panic),
     ("an_error_of_a_task_is_a_value", an_error_of_a_task_is_a_value),
-    ("results_come_as_they_are_done", results_come_as_they_are_done),
+    ("results_come_as_they_are_done", shared::results_come_as_they_are_done),
     ("cancelled_tasks_and_their_dependants_do_not_run", cancelled_tasks_do_not_run),
-    ("scattered_data_is_an_argument_of_many", scattered_data_is_an_argument_of_many),
+    ("scattered_data_is_an_argument_of_many", shared::scattered_data_is_an_argument_of_many),
     ("what_fails_is_tried_again", what_fails_is_tried_again),
-    ("a_graph_runs_each_node_once", a_graph_runs_each_node_once),
+    ("a_graph_runs_each_node_once", shared::a_graph_runs_each_node_once),
     ("detached_tasks_are_done", detached_tasks_are_done),
     ("dropped_tasks_do_not_run", dropped_tasks_do_not_run),
     ("an_input_that_cannot_be_encoded_is_refused", an_input_is_refused),
@@ -54,19 +54,6 @@ fn a_map_has_its_results_in_order(client: &Client) {
     assert_eq!(info.done, 2_020, "{info}");
 }
 
-fn futures_are_arguments(client: &Client) {
-    let one = client.submit(&INCREMENT, 0);
-    let two = client.submit(&INCREMENT, &one);
-    let three = client.submit(&ADD, With((&one, &two)));
-    let thirteen = client.submit(&ADD, With((&three, 10)));
-    let twice = client.submit(&ADD, With((&thirteen, &thirteen)));
-    let sum = client.submit(&SUM, &[one, two, three, thirteen]);
-    assert_eq!(twice.result().expect("a value"), 26);
-    assert_eq!(sum.result().expect("a value"), 1 + 2 + 3 + 13);
-    let none: &[Future<u64>] = &[];
-    assert_eq!(client.submit(&SUM, none).result().expect("a value"), 0);
-}
-
 fn a_tree_of_sums_is_exact(client: &Client) {
     let mut level = client.map(&INCREMENT, 0..64);
     while level.len() > 1 {
@@ -84,45 +71,10 @@ fn many_values_are_one_argument(client: &Client) {
     assert_eq!(sum.result().expect("a sum"), 1_000 * 1_001 / 2);
 }
 
-fn a_panic(client: &Client) {
-    let directory = directory();
-    let file = directory.path().join("ran");
-    let odd = client.submit(&PANIC_ON_ODD, 7);
-    let next = client.submit(&INCREMENT, &odd);
-    let touched = client.submit(&TOUCH, With((&next, text(&file))));
-    for error in [touched.result().err(), next.result().err(), odd.result().err()] {
-        match error {
-            Some(Error::Panicked { task: "panic_on_odd", message, .. }) => {
-                assert_eq!(message, "7 is odd");
-            }
-            other => panic!("{other:?}"),
-        }
-    }
-    let late = client.submit(&INCREMENT, &next);
-    assert!(matches!(late.result(), Err(Error::Panicked { .. })));
-    assert!(!file.exists());
-    let mixed = client.map(&PANIC_ON_ODD, 0..100);
-    let fine = mixed.iter().filter(|future| future.result().is_ok()).count();
-    assert_eq!(fine, 50, "a panic is of no other call, whatever it shares");
-}
-
 fn an_error_of_a_task_is_a_value(client: &Client) {
     let roots = client.map(&CHECKED_ROOT, [4.0, -1.0]);
     let roots = client.gather(roots).expect("values");
     assert_eq!(roots, [Ok(2.0), Err("-1 has no real root".into())]);
-}
-
-fn results_come_as_they_are_done(client: &Client) {
-    let directory = directory();
-    let gate = directory.path().join("gate");
-    let held = client.submit(&WAIT_FOR, text(&gate));
-    let quick = client.submit(&WAIT_FOR, text(directory.path()));
-    let held_id = held.id();
-    let mut completed = as_completed([held, quick]);
-    assert_ne!(completed.next().expect("the quick one").id(), held_id);
-    std::fs::write(&gate, "").expect("a file");
-    assert_eq!(completed.next().expect("the other").id(), held_id);
-    assert!(completed.next().is_none());
 }
 
 fn cancelled_tasks_do_not_run(client: &Client) {
@@ -142,13 +94,6 @@ fn cancelled_tasks_do_not_run(client: &Client) {
     assert!(!ran.exists());
 }
 
-fn scattered_data_is_an_argument_of_many(client: &Client) {
-    let data = client.scatter(&vec![1_u8; 1 << 20]);
-    let sums: Vec<_> = (0..4).map(|_| client.submit(&SUM_BYTES, &data)).collect();
-    assert_eq!(client.gather(sums).expect("sums"), vec![1 << 20; 4]);
-    assert_eq!(data.result().expect("it can be read back").len(), 1 << 20);
-}
-
 fn what_fails_is_tried_again(client: &Client) {
     let directory = directory();
     let log = directory.path().join("log");
@@ -158,18 +103,6 @@ fn what_fails_is_tried_again(client: &Client) {
     let fine = client.with().retries(2).submit(&LOG, (text(&log), 1));
     assert_eq!(fine.result().expect("a value"), 2);
     assert_eq!(std::fs::read_to_string(&log).expect("a log"), "1\n", "once is enough");
-}
-
-fn a_graph_runs_each_node_once(client: &Client) {
-    let directory = directory();
-    let log = text(&directory.path().join("log"));
-    let root = delayed(&LOG, (log.clone(), 1));
-    let left = delayed(&LOG, With((log.clone(), &root)));
-    let right = delayed(&LOG, With((log.clone(), &root)));
-    let sum = delayed(&SUM, &[left, right, root.clone()]);
-    assert_eq!(sum.compute(client).expect("a sum"), 3 + 3 + 2);
-    let lines = std::fs::read_to_string(&log).expect("a log").lines().count();
-    assert_eq!(lines, 3, "root, left and right ran once each");
 }
 
 fn detached_tasks_are_done(client: &Client) {

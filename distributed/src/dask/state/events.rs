@@ -210,6 +210,7 @@ impl State {
     /// Forgets everything; what is not settled is closed.
     pub(in crate::dask) fn clear(&mut self) {
         self.entries.clear();
+        self.over = 0;
         self.chunks.clear();
         self.waiting.clear();
         self.due.clear();

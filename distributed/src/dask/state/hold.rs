@@ -64,6 +64,7 @@ impl State {
     fn end(&mut self, id: TaskId, error: &Error) {
         if let Some(entry) = self.entries.get_mut(&id) {
             entry.slot.settle(Err(error.clone()));
+            self.over += usize::from(entry.over.is_none());
             entry.over = Some(error.clone());
             entry.place = None;
         }
@@ -113,6 +114,7 @@ impl State {
     /// Nobody needs it, nor its chunk if it was the last of it.
     fn remove(&mut self, id: TaskId, unneeded: &mut Vec<TaskId>, bridge: &Bridge) {
         if let Some(mut entry) = self.entries.remove(&id) {
+            self.over -= usize::from(entry.over.is_some());
             if let Some((chunk, _)) = entry.place {
                 self.leave(chunk, bridge);
             }
