@@ -6,9 +6,10 @@ use std::collections::{BTreeSet, HashSet};
 use std::hash::{Hash, Hasher};
 use std::thread;
 
-use lazy::{EagerFactorial, LazyFactorial, factorial, prime_swing, race};
+use lazy::{EagerFactorial, LazyFactorial, factorial, parallel_swing, prime_swing, race};
 use num_bigint::BigUint;
 use proptest::prelude::*;
+use rayon::ThreadPoolBuilder;
 
 #[test]
 fn known_values() {
@@ -43,12 +44,25 @@ fn prime_swing_is_the_loop_where_halves_and_roots_change() {
     }
 }
 
+/// Of no number, of one and of many, below where threads are asked for and above.
+#[test]
+fn parallel_swing_is_prime_swing_on_any_number_of_threads() {
+    let around = [0, 1, 2, 26, 1_000, 19_999, 20_000, 20_001, 40_000, 65_537];
+    for threads in [1, 2, 5] {
+        let pool = ThreadPoolBuilder::new().num_threads(threads).build().expect("threads");
+        for n in around {
+            assert_eq!(pool.install(|| parallel_swing(n)), prime_swing(n), "{n}! on {threads}");
+        }
+    }
+}
+
 /// 100,000! is too long to be multiplied up here, but not its rest by a prime
 /// that does not divide it.
 #[test]
 fn prime_swing_leaves_the_rest_that_the_loop_leaves() {
     for n in [65_535, 65_536, 99_999, 100_000] {
         let value = prime_swing(n);
+        assert_eq!(parallel_swing(n), value, "{n}!");
         for prime in [1_000_000_007_u64, 998_244_353, 4_294_967_291] {
             let rest = (1..=u64::from(n)).fold(1, |rest, factor| rest * factor % prime);
             assert_eq!(&value % prime, rest.into(), "{n}! by {prime}");
