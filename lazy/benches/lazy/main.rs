@@ -11,6 +11,9 @@ use lazy::{
 use num_bigint::BigUint;
 use report::suite::{Claim, Routine, Scale, Suite, Workload, fresh, observed, repeat, timed};
 
+#[cfg(lazy_malachite)]
+mod malachite;
+
 fn main() -> ExitCode {
     report::drive(suite)
 }
@@ -128,6 +131,8 @@ fn algorithms(scale: Scale) -> Workload<BigUint> {
             .model("loop", |n| repeat(move || factorial(black_box(small(n)))))
             .model("prime_swing", |n| repeat(move || prime_swing(black_box(small(n)))))
             .model("parallel_swing", |n| repeat(move || parallel_swing(black_box(small(n)))));
+    #[cfg(lazy_malachite)]
+    let workload = workload.model("malachite", |n| malachite::factorial(small(n)));
     workload
         .python("python_loop")
         .python("python_math")
@@ -159,6 +164,8 @@ fn squares() -> Workload<BigUint> {
             let number = BigUint::from(7_u32).pow(sevens(words));
             repeat(move || multiply::square(black_box(&number)))
         });
+    #[cfg(lazy_malachite)]
+    let workload = workload.model("malachite", |words| malachite::square(sevens(words)));
     workload
         .python("python_int")
         .python("python_gmpy2")
