@@ -8,6 +8,9 @@ use super::transform::{Roots, Shape, Transformed};
 /// What is known modulo both primes is known up to 2^123.
 const CAPACITY: u32 = 123;
 
+/// From so many digits on the two primes are worth a thread each.
+const WORTH_A_THREAD: usize = 1 << 12;
+
 /// The roots of unity of both primes.
 pub(super) struct Tables {
     first: Roots<First>,
@@ -30,17 +33,15 @@ pub(super) fn square(out: &mut [u64], a: &[u64], tables: &Tables, join: impl Joi
     let shape = Shape::holding(2 * count(a.len(), bits) - 1);
     let digits = cut(a, bits);
     let (x, y) = join.both(
-        true,
-        || {
-            let a = Transformed::new(&digits, shape, &tables.first, join);
-            a.squared::<First>().coefficients(shape, &tables.first, join)
-        },
-        || {
-            let a = Transformed::new(&digits, shape, &tables.second, join);
-            a.squared::<Second>().coefficients(shape, &tables.second, join)
-        },
+        shape.len() >= WORTH_A_THREAD,
+        || squared(&digits, shape, &tables.first, join),
+        || squared(&digits, shape, &tables.second, join),
     );
     glue(out, &x, &y, bits);
+}
+
+fn squared<F: Prime>(digits: &[u64], shape: Shape, roots: &Roots<F>, join: impl Join) -> Vec<u64> {
+    Transformed::new(digits, shape, roots, join).squared::<F>().coefficients(shape, roots, join)
 }
 
 /// Writes a b to `out`, which is as long as both together. The shorter is transformed
@@ -49,32 +50,41 @@ pub(super) fn product(out: &mut [u64], a: &[u64], b: &[u64], tables: &Tables, jo
     let (long, short) = if a.len() < b.len() { (b, a) } else { (a, b) };
     let bits = width(short.len());
     let (size, shape) = blocks(long.len(), short.len(), bits);
+    let blocks: Vec<_> = long.chunks(size).map(|block| cut(block, bits)).collect();
     let digits = cut(short, bits);
-    let (first, second) = join.both(
-        true,
-        || Transformed::new(&digits, shape, &tables.first, join),
-        || Transformed::new(&digits, shape, &tables.second, join),
+    let (x, y) = join.both(
+        shape.len() * blocks.len() >= WORTH_A_THREAD,
+        || products(&blocks, &digits, shape, &tables.first, join),
+        || products(&blocks, &digits, shape, &tables.second, join),
     );
+    if let ([x], [y]) = (&x[..], &y[..]) {
+        return glue(out, x, y, bits);
+    }
     let mut part = vec![0; size + short.len()];
     out.fill(0);
-    for (at, block) in long.chunks(size).enumerate() {
-        let digits = cut(block, bits);
-        let (x, y) = join.both(
-            true,
-            || {
-                let block = Transformed::new(&digits, shape, &tables.first, join);
-                block.times::<First>(&first).coefficients(shape, &tables.first, join)
-            },
-            || {
-                let block = Transformed::new(&digits, shape, &tables.second, join);
-                block.times::<Second>(&second).coefficients(shape, &tables.second, join)
-            },
-        );
-        let part = &mut part[..block.len() + short.len()];
-        glue(part, &x, &y, bits);
-        let carry = add(&mut out[at * size..], part);
+    for (at, (x, y)) in x.iter().zip(&y).enumerate() {
+        let above = &mut out[at * size..];
+        let length = part.len().min(above.len());
+        glue(&mut part[..length], x, y, bits);
+        let carry = add(above, &part[..length]);
         debug_assert!(!carry, "a product is no longer than its factors together");
     }
+}
+
+/// Each block times the same other number.
+fn products<F: Prime>(
+    blocks: &[Vec<u64>],
+    other: &[u64],
+    shape: Shape,
+    roots: &Roots<F>,
+    join: impl Join,
+) -> Vec<Vec<u64>> {
+    let other = Transformed::new(other, shape, roots, join);
+    let product = |block: &Vec<u64>| {
+        let block = Transformed::new(block, shape, roots, join);
+        block.times::<F>(&other).coefficients(shape, roots, join)
+    };
+    blocks.iter().map(product).collect()
 }
 
 /// In blocks of how many words a number is best multiplied by a shorter one, and the

@@ -23,7 +23,7 @@ use super::field::{Prime, exactly, inverse, montgomery, once, times};
 const IN_CACHE: usize = 1 << 11;
 
 /// So many numbers are worth handing to another thread.
-const WORTH_A_THREAD: usize = 1 << 14;
+const WORTH_A_THREAD: usize = 1 << 15;
 
 /// The roots r of all nodes below some j, in Montgomery's form.
 pub(super) struct Roots<F> {
