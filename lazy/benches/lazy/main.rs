@@ -22,6 +22,7 @@ fn suite(scale: Scale) -> Suite {
     Suite::new("lazy")
         .workload(factorials())
         .workload(algorithms(scale))
+        .workload(on_threads())
         .workload(squares())
         .workload(comparisons())
         .workload(chains(scale))
@@ -142,11 +143,26 @@ fn algorithms(scale: Scale) -> Workload<BigUint> {
         .python("python_math")
         .python("python_gmpy2")
         .note("python_math is `math.factorial`, written in C; python_gmpy2 is GMP, by `gmpy2.fac`.")
+        .note("At 100,000 Python's loop takes seconds, so that is for full runs.")
+}
+
+/// Factorials so long that a second thread is worth its waking.
+fn on_threads() -> Workload<BigUint> {
+    Workload::new("parallel", "n! by prime swing, on one thread and on many")
+        .parameter("factors", vec![100_000, 300_000, 1_000_000])
+        .expect(known_factorial)
+        .expect_python(|n| format!("{:x}", known_factorial(n)))
+        .model("prime_swing", |n| repeat(move || prime_swing(black_box(small(n)))))
+        .model("parallel_swing", |n| {
+            // Asking is what starts the pool.
+            black_box(rayon::current_num_threads());
+            repeat(move || parallel_swing(black_box(small(n))))
+        })
+        .python("python_gmpy2")
         .note(
-            "parallel_swing is prime_swing below 30,000; above, on rayon's global pool, which is \
+            "parallel_swing is prime_swing below 300,000; above, on rayon's global pool, which is \
              started before the clock.",
         )
-        .note("At 100,000 Python's loop takes seconds, so that is for full runs.")
 }
 
 /// What factorials are made of: our multiplication beside num-bigint's.

@@ -1,8 +1,8 @@
 //! Multiplication of long numbers, faster than num-bigint's.
 //!
 //! num-bigint multiplies on paper, by Karatsuba's method and by Toom-3, and a square
-//! costs it as much as a product. Here a square costs a third to a half less from the
-//! first word on, and what is longer than some hundred words is multiplied by
+//! costs it as much as a product. Here a square of some dozen words costs a third less,
+//! and what is longer than some hundred words is multiplied by
 //! number-theoretic transforms, whose cost grows as n log n.
 //!
 //! [`prime_swing`](crate::prime_swing) is made of these.
@@ -38,8 +38,11 @@ const fn is_long(short: usize, long: usize) -> bool {
 /// By num-bigint up to about 500 words of 64 bits each, where there is nothing to be
 /// gained; from there on by transforms.
 ///
-/// Cost: O(n log n) multiplications of words for the longer number's n of them, and
-/// some 15 times the memory of the result.
+/// On the threshold a product takes as long either way; of 1,000 words by 1,000 it takes
+/// 0.75 of num-bigint's time, and of 10,000 by 10,000 a quarter (the crate's README).
+///
+/// Cost: O(n log n) multiplications of words for the longer number's n of them. Memory:
+/// some nine times that of the result.
 ///
 /// ```
 /// use num_bigint::BigUint;
@@ -58,8 +61,10 @@ pub fn product(a: &BigUint, b: &BigUint) -> BigUint {
     shifted(&out, 0)
 }
 
-/// a², at two thirds to half of what num-bigint takes for a a up to some hundred words,
-/// and from there on by one transform less than a product.
+/// a², in 0.7 of num-bigint's time at 100 words, and 0.56 at 1,000, 0.18 at 10,000.
+///
+/// Below 24 words it is num-bigint's own. Cost: as of a [`product`], with a transform
+/// less where there are any.
 ///
 /// ```
 /// let a = num_bigint::BigUint::from(3_u32).pow(5_000);
