@@ -85,7 +85,7 @@ def square_int(words: int) -> Operation:
 
 def square_gmpy2(words: int) -> Operation:
     """The same by GMP."""
-    import gmpy2  # type: ignore[import-untyped]
+    import gmpy2
 
     number = gmpy2.mpz(7 ** int(words * 64 / math.log2(7)))
     return Operation(lambda: number * number, answer=hexadecimal)

@@ -22,7 +22,7 @@ fn suite(scale: Scale) -> Suite {
     Suite::new("lazy")
         .workload(factorials())
         .workload(algorithms(scale))
-        .workload(on_threads())
+        .workload(on_threads(scale))
         .workload(squares())
         .workload(comparisons())
         .workload(chains(scale))
@@ -147,9 +147,9 @@ fn algorithms(scale: Scale) -> Workload<BigUint> {
 }
 
 /// Factorials so long that a second thread is worth its waking.
-fn on_threads() -> Workload<BigUint> {
+fn on_threads(scale: Scale) -> Workload<BigUint> {
     Workload::new("parallel", "n! by prime swing, on one thread and on many")
-        .parameter("factors", vec![100_000, 300_000, 1_000_000])
+        .parameter("factors", scale.pick([100_000, 300_000], [100_000, 300_000, 1_000_000]))
         .expect(known_factorial)
         .expect_python(|n| format!("{:x}", known_factorial(n)))
         .model("prime_swing", |n| repeat(move || prime_swing(black_box(small(n)))))
