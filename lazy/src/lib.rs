@@ -36,7 +36,8 @@
 //! | handwritten | the loop that the lazy chain should become | [`chain::handwritten`] |
 //!
 //! The work that is put off is [`factorial`], the lecture's loop; [`prime_swing`] is
-//! the same value by a better algorithm.
+//! the same value by a better algorithm, [`parallel_swing`] that on many threads, and
+//! [`multiply`] what both are made of.
 //!
 //! What is lazy in Rust without any of this: iterators (until they are
 //! consumed), futures (until they are polled; the topic `sync-vs-async`),
@@ -65,15 +66,19 @@ mod eager;
 mod factorial;
 mod lazy_factorial;
 mod lazy_value;
+mod parallel_swing;
 mod prime_swing;
+mod primes;
 mod race;
 
 pub mod chain;
+pub mod multiply;
 pub mod take;
 
 pub use eager::EagerFactorial;
 pub use factorial::factorial;
 pub use lazy_factorial::LazyFactorial;
 pub use lazy_value::Lazy;
+pub use parallel_swing::parallel_swing;
 pub use prime_swing::prime_swing;
 pub use race::race;

@@ -6,7 +6,7 @@ use std::collections::{BTreeSet, HashSet};
 use std::hash::{Hash, Hasher};
 use std::thread;
 
-use lazy::{EagerFactorial, LazyFactorial, factorial, prime_swing, race};
+use lazy::{EagerFactorial, LazyFactorial, factorial, parallel_swing, prime_swing, race};
 use num_bigint::BigUint;
 use proptest::prelude::*;
 
@@ -40,6 +40,14 @@ fn prime_swing_is_the_loop_where_halves_and_roots_change() {
     // Squares of primes, powers of two and their neighbours.
     for n in [4_095, 4_096, 4_097, 5_040, 5_041, 9_408, 9_409, 10_000] {
         assert_eq!(prime_swing(n), factorial(n), "{n}!");
+    }
+}
+
+/// Below where threads are asked for and above.
+#[test]
+fn parallel_swing_is_prime_swing() {
+    for n in [0, 1, 2, 26, 1_000, 299_999, 300_000] {
+        assert_eq!(parallel_swing(n), prime_swing(n), "{n}!");
     }
 }
 

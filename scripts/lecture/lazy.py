@@ -77,6 +77,20 @@ def by_gmpy2(n: int) -> Operation:
     return Operation(lambda: gmpy2.fac(n), answer=hexadecimal)
 
 
+def square_int(words: int) -> Operation:
+    """The square of a long number, by Python's Karatsuba multiplication."""
+    number = 7 ** int(words * 64 / math.log2(7))
+    return Operation(lambda: number * number, answer=hexadecimal)
+
+
+def square_gmpy2(words: int) -> Operation:
+    """The same by GMP."""
+    import gmpy2
+
+    number = gmpy2.mpz(7 ** int(words * 64 / math.log2(7)))
+    return Operation(lambda: number * number, answer=hexadecimal)
+
+
 def lazy_create(n: int) -> Operation:
     """n! put off."""
     return Operation(lambda: LazyFactorial(n), answer=one_in_a_thousand(lazy_answer))
@@ -218,6 +232,9 @@ OPERATIONS: Operations = {
     "algorithms/python_loop": eager,
     "algorithms/python_math": by_math,
     "algorithms/python_gmpy2": by_gmpy2,
+    "parallel/python_gmpy2": by_gmpy2,
+    "square/python_int": square_int,
+    "square/python_gmpy2": square_gmpy2,
     "compare/python_by_value": by_value,
     "compare/python_by_n": by_n,
     "chain/python_list": chain_list,

@@ -4,9 +4,15 @@ use std::hint::black_box;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use lazy::{EagerFactorial, LazyFactorial, chain, factorial, prime_swing, race, take};
+use lazy::{
+    EagerFactorial, LazyFactorial, chain, factorial, multiply, parallel_swing, prime_swing, race,
+    take,
+};
 use num_bigint::BigUint;
 use report::suite::{Claim, Routine, Scale, Suite, Workload, fresh, observed, repeat, timed};
+
+#[cfg(lazy_malachite)]
+mod malachite;
 
 fn main() -> ExitCode {
     report::drive(suite)
@@ -16,6 +22,8 @@ fn suite(scale: Scale) -> Suite {
     Suite::new("lazy")
         .workload(factorials())
         .workload(algorithms(scale))
+        .workload(on_threads(scale))
+        .workload(squares())
         .workload(comparisons())
         .workload(chains(scale))
         .workload(takes())
@@ -116,17 +124,77 @@ fn raced(n: u32) -> Routine<BigUint> {
 
 /// The work itself, whenever it is done: what a better algorithm is worth.
 fn algorithms(scale: Scale) -> Workload<BigUint> {
-    Workload::new("algorithms", "n! by the lecture's loop, and by better algorithms")
-        .parameter("factors", scale.pick([1_000, 10_000], [1_000, 10_000, 100_000]))
-        .expect(known_factorial)
-        .expect_python(|n| format!("{:x}", known_factorial(n)))
-        .model("loop", |n| repeat(move || factorial(black_box(small(n)))))
-        .model("prime_swing", |n| repeat(move || prime_swing(black_box(small(n)))))
+    let workload =
+        Workload::new("algorithms", "n! by the lecture's loop, and by better algorithms")
+            .parameter("factors", scale.pick([1_000, 10_000], [1_000, 10_000, 100_000]))
+            .expect(known_factorial)
+            .expect_python(|n| format!("{:x}", known_factorial(n)))
+            .model("loop", |n| repeat(move || factorial(black_box(small(n)))))
+            .model("prime_swing", |n| repeat(move || prime_swing(black_box(small(n)))))
+            .model("parallel_swing", |n| {
+                // Asking is what starts the pool.
+                black_box(rayon::current_num_threads());
+                repeat(move || parallel_swing(black_box(small(n))))
+            });
+    #[cfg(lazy_malachite)]
+    let workload = workload.model("malachite", |n| malachite::factorial(small(n)));
+    workload
         .python("python_loop")
         .python("python_math")
         .python("python_gmpy2")
         .note("python_math is `math.factorial`, written in C; python_gmpy2 is GMP, by `gmpy2.fac`.")
         .note("At 100,000 Python's loop takes seconds, so that is for full runs.")
+}
+
+/// Factorials so long that a second thread is worth its waking.
+fn on_threads(scale: Scale) -> Workload<BigUint> {
+    Workload::new("parallel", "n! by prime swing, on one thread and on many")
+        .parameter("factors", scale.pick([100_000, 300_000], [100_000, 300_000, 1_000_000]))
+        .expect(known_factorial)
+        .expect_python(|n| format!("{:x}", known_factorial(n)))
+        .model("prime_swing", |n| repeat(move || prime_swing(black_box(small(n)))))
+        .model("parallel_swing", |n| {
+            // Asking is what starts the pool.
+            black_box(rayon::current_num_threads());
+            repeat(move || parallel_swing(black_box(small(n))))
+        })
+        .python("python_gmpy2")
+        .note(
+            "parallel_swing is prime_swing below 300,000; above, on rayon's global pool, which is \
+             started before the clock.",
+        )
+}
+
+/// What factorials are made of: our multiplication beside num-bigint's.
+fn squares() -> Workload<BigUint> {
+    let workload = Workload::new("square", "the square of a power of 7 of about n words")
+        .parameter("words", vec![30, 100, 300, 1_000, 10_000])
+        .expect(|words| BigUint::from(7_u32).pow(2 * sevens(words)))
+        .expect_python(|words| format!("{:x}", BigUint::from(7_u32).pow(2 * sevens(words))))
+        .model("num_bigint", |words| {
+            let number = BigUint::from(7_u32).pow(sevens(words));
+            repeat(move || black_box(&number) * black_box(&number))
+        })
+        .model("multiply_product", |words| {
+            let (a, b) =
+                (BigUint::from(7_u32).pow(sevens(words)), BigUint::from(7_u32).pow(sevens(words)));
+            repeat(move || multiply::product(black_box(&a), black_box(&b)))
+        })
+        .model("multiply_square", |words| {
+            let number = BigUint::from(7_u32).pow(sevens(words));
+            repeat(move || multiply::square(black_box(&number)))
+        });
+    #[cfg(lazy_malachite)]
+    let workload = workload.model("malachite", |words| malachite::square(sevens(words)));
+    workload
+        .python("python_int")
+        .python("python_gmpy2")
+        .note("multiply_product is not told that its factors are equal.")
+}
+
+/// The power of 7 that fills so many words.
+fn sevens(words: u64) -> u32 {
+    small((words as f64 * 64.0 / 7_f64.log2()) as u64)
 }
 
 /// The known answer, by a product tree: quick, and neither of the two.
