@@ -92,6 +92,8 @@ fn cancelled_tasks_do_not_run(client: &Client) {
     assert_eq!(client.gather(held).expect("they end"), [0, 0]);
     assert_eq!(client.submit(&INCREMENT, 1).result().expect("a value"), 2);
     assert!(!ran.exists());
+    drop((first, second));
+    eventually("nothing is kept", || client.info().waiting == 0);
 }
 
 fn what_fails_is_tried_again(client: &Client) {
