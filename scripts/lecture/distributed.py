@@ -256,7 +256,9 @@ OPERATIONS: Operations = {
     "straggler/dask_best": partial(straggling, saturation=BEST),
     "busy/dask_processes": busy_processes,
     "worker_threads_of_python/dask_1_thread": partial(busy_processes, workers=1),
-    "worker_threads_of_python/dask_2_threads": partial(busy_processes, workers=1, threads=2),
+    "worker_threads_of_python/dask_2_threads": partial(
+        busy_processes, workers=1, threads=2
+    ),
     "start/dask_threads": partial(started, processes=False),
     "start/dask_processes": partial(started, processes=True),
 }

@@ -60,6 +60,16 @@ HOSTS = pytest.param(
 )
 
 
+@pytest.mark.parametrize(("name", "value"), [("WORKERS", "x"), ("THREADS", "0")])
+def test_what_is_no_number_of_workers_is_refused(
+    name: str, value: str, tmp_path: Path
+) -> None:
+    done = run("true", folder=tmp_path, **{name: value})
+    assert done.returncode == 2
+    assert done.stderr.startswith("dask-cluster: no cluster is of WORKERS=")
+    assert f"{name}={value}" in done.stderr
+
+
 @pytest.mark.parametrize("options", [[], HOSTS])
 @pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_it_and_nothing_is_left(
