@@ -68,17 +68,30 @@ pub(super) struct Patient {
     pub(super) patience: Duration,
 }
 
-impl Read for Patient {
-    fn read(&mut self, to: &mut [u8]) -> io::Result<usize> {
-        let timeout = PollTimeout::try_from(self.patience).unwrap_or(PollTimeout::MAX);
+impl Patient {
+    /// Whether there is something to read, or will be in so long; an error counts, too.
+    pub(super) fn comes_within(&self, longest: Duration) -> bool {
+        !matches!(self.wait(longest), Ok(false))
+    }
+
+    fn wait(&self, longest: Duration) -> io::Result<bool> {
+        let timeout = PollTimeout::try_from(longest).unwrap_or(PollTimeout::MAX);
         loop {
             let mut pipe = [PollFd::new(self.pipe.as_fd(), PollFlags::POLLIN)];
             match poll(&mut pipe, timeout) {
                 Err(Errno::EINTR) => {}
                 Err(e) => return Err(e.into()),
-                Ok(0) => return Err(io::ErrorKind::TimedOut.into()),
-                Ok(_) => return self.pipe.read(to),
+                Ok(ready) => return Ok(ready > 0),
             }
+        }
+    }
+}
+
+impl Read for Patient {
+    fn read(&mut self, to: &mut [u8]) -> io::Result<usize> {
+        match self.wait(self.patience)? {
+            true => self.pipe.read(to),
+            false => Err(io::ErrorKind::TimedOut.into()),
         }
     }
 }

@@ -66,6 +66,14 @@ impl Shared {
     /// Takes in what comes, until nothing can come any more.
     fn read(&self, mut events: Events) {
         let error = loop {
+            let soon = self.state().fetch(&self.bridge);
+            // Nothing may come by itself before that.
+            if let Some(soon) = soon
+                && events.buffer().is_empty()
+                && !events.get_ref().comes_within(soon)
+            {
+                continue;
+            }
             match wire::receive(&mut events) {
                 Ok(event) => self.state().hear(event, &self.bridge),
                 Err(error) => break error,

@@ -20,7 +20,7 @@ mod hold;
 mod send;
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::mpsc::Sender;
 use std::time::{Duration, Instant};
 
@@ -75,6 +75,8 @@ struct Entry {
     finished: bool,
     /// How often it was lost before it was done.
     losses: u32,
+    /// How often workers died of the chunk that it was in until Dask gave that up.
+    killed: u32,
     /// Why there will never be a value with Dask.
     over: Option<Error>,
 }
@@ -114,8 +116,12 @@ pub(super) struct State {
     suspects: VecDeque<VecDeque<TaskId>>,
     /// The chunk of those that is with Dask.
     suspect: Option<u64>,
+    /// Since when.
+    suspected: Instant,
     /// Chunks that are done, whose values come along with others'.
     due: Vec<u64>,
+    /// Those that are not done whose values will: some may be gone.
+    along: BTreeSet<u64>,
     /// When such were last asked for.
     fetched: Option<Instant>,
     /// They could, but it is not known how many would make a chunk.
@@ -148,7 +154,9 @@ impl State {
             ahead: BTreeMap::new(),
             suspects: VecDeque::new(),
             suspect: None,
+            suspected: Instant::now(),
             due: Vec::new(),
+            along: BTreeSet::new(),
             fetched: None,
             unknown: BTreeMap::new(),
             paces: BTreeMap::new(),
@@ -325,6 +333,7 @@ impl Entry {
             frail: false,
             finished: false,
             losses: 0,
+            killed: 0,
             over: None,
         }
     }

@@ -14,6 +14,7 @@ use crate::dask::{Cluster, Setup, shared};
 pub(crate) const SHARED: &[(&str, fn())] = &[
     ("ten_thousand_calls_of_futures_are_few_tasks", ten_thousand_calls_of_futures),
     ("a_late_task_gives_its_worker_up", a_late_task_gives_its_worker_up),
+    ("a_gather_does_not_wait_for_others", a_gather_does_not_wait_for_others),
 ];
 
 /// Each on one of its own.
@@ -45,6 +46,34 @@ fn ten_thousand_calls_of_futures() {
     assert!(tasks < 1_000, "{tasks} tasks");
     let values = client.gather(all.pop().expect("a map")).expect("values");
     assert!(values.into_iter().eq(4..10_004), "they are in order");
+}
+
+/// Neither for a long call that nobody waits for, nor for one that somebody does.
+fn a_gather_does_not_wait_for_others() {
+    let directory = directory();
+    let gate = text(&directory.path().join("gate"));
+    let client = shared().connect();
+    let long = client.map(&WAIT_FOR, [gate.clone()]);
+    eventually("it runs", || client.info().running == 1);
+    let gathers = |times: u32| {
+        let started = Instant::now();
+        for _ in 0..times {
+            let values = client.gather(client.map(&INCREMENT, 0..20)).expect("values");
+            assert!(values.into_iter().eq(1..21));
+        }
+        started.elapsed() / times
+    };
+    // Signs of life, which used to be waited for, come once a second.
+    let beside = gathers(10);
+    println!("20 calls beside one that runs: {beside:.2?}");
+    assert!(beside < Duration::from_millis(800), "{beside:?}");
+    std::thread::scope(|scope| {
+        scope.spawn(|| assert!(distributed::wait(&long, DEADLINE)));
+        let beside = gathers(10);
+        println!("20 calls beside one that is waited for: {beside:.2?}");
+        assert!(beside < Duration::from_millis(800), "{beside:?}");
+        std::fs::write(&gate, "").expect("a file");
+    });
 }
 
 fn data_of_64_mib_is_broadcast() {

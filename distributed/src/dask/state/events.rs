@@ -16,6 +16,10 @@ use super::{Chunk, Entry, State};
 /// they are, workers die for one group.
 const GROUPS: usize = 32;
 
+/// After how many times that a call's workers have died it is to blame, whoever was
+/// beside it.
+const OFTEN: u32 = 3;
+
 impl State {
     /// Takes an event in.
     pub(in crate::dask) fn hear(&mut self, event: Event, bridge: &Bridge) {
@@ -51,7 +55,6 @@ impl State {
             Event::Ready(..) | Event::Refused(_) => {}
         }
         self.pump(bridge);
-        self.fetch(bridge);
     }
 
     fn done(&mut self, chunk: u64, bridge: &Bridge) {
@@ -139,6 +142,11 @@ impl State {
     /// small groups or alone: only one of them need be to blame. So does one that was in
     /// a worker's hands beside others, who may be to blame in its place.
     fn killed(&mut self, chunk: u64, error: &Error, bridge: &Bridge) {
+        for id in self.chunks.get(&chunk).map_or(&[][..], |of| &of.items) {
+            if let Some(entry) = self.entries.get_mut(id) {
+                entry.killed += 1;
+            }
+        }
         match self.chunks.get(&chunk) {
             // Of one that was done nobody has the inputs any more.
             Some(of) if !of.done && (of.items.len() > 1 || !self.is_to_blame(chunk)) => {
@@ -148,10 +156,14 @@ impl State {
         }
     }
 
-    /// Whether a chunk of one call was the suspect, or nothing else was with Dask.
+    /// Whether a chunk of one call was the suspect, nothing else is with Dask, or
+    /// workers have died of it too often for a chance.
     fn is_to_blame(&self, chunk: u64) -> bool {
         let is_other = |(id, of): (&u64, &Chunk)| *id != chunk && !of.done;
-        self.suspect == Some(chunk) || !self.chunks.iter().any(is_other)
+        let is_deadly = |id| self.entries.get(id).is_some_and(|entry| entry.killed >= OFTEN);
+        self.suspect == Some(chunk)
+            || !self.chunks.iter().any(is_other)
+            || self.chunks.get(&chunk).is_some_and(|of| of.items.iter().any(is_deadly))
     }
 
     /// One of a chunk's calls may be to blame for deaths: they go again in groups.
@@ -214,6 +226,7 @@ impl State {
         self.chunks.clear();
         self.waiting.clear();
         self.due.clear();
+        self.along.clear();
         self.suspects.clear();
         self.unknown.clear();
         self.questions.clear();

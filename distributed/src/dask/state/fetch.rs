@@ -2,7 +2,8 @@
 //!
 //! To bring one takes a conversation of bridge, scheduler and worker, which costs each
 //! of them about as much as the task itself: what is waited for together is brought
-//! together.
+//! together. Only the thread that reads events holds values back, and it looks again
+//! in time.
 
 use std::time::{Duration, Instant};
 
@@ -26,7 +27,6 @@ impl State {
         entry.wanted = entry.wanted.max(Some(how));
         if let Some((chunk, _)) = entry.place {
             self.ask(chunk, how, bridge);
-            self.fetch(bridge);
         }
     }
 
@@ -37,24 +37,35 @@ impl State {
             return;
         }
         of.wanted = Some(how);
-        if how == Wanted::Now {
+        if how == Wanted::Now || of.done {
+            of.wanted = Some(Wanted::Now);
             let _ = bridge.send(&Command::Want(vec![chunk]));
-        } else if of.done {
-            self.due.push(chunk);
+        } else {
+            self.along.insert(chunk);
         }
     }
 
-    /// Asks for what is due, unless more will be soon.
-    ///
-    /// Nothing wakes this up but events, one of which comes every second: then the
-    /// last of them is still heard of while a long chunk runs.
-    pub(super) fn fetch(&mut self, bridge: &Bridge) {
-        if self.due.is_empty() {
-            return;
+    /// Whether a chunk whose value comes along with others' is not done.
+    fn more_will_come(&mut self) -> bool {
+        while let Some(first) = self.along.first().copied() {
+            let of = self.chunks.get(&first);
+            if of.is_some_and(|of| of.wanted == Some(Wanted::Along) && !of.done) {
+                return true;
+            }
+            self.along.remove(&first);
         }
-        let rests = self.waiting.is_empty() && self.paces.values().all(|of| of.in_flight == 0);
-        if !rests && self.fetched.is_some_and(|last| last.elapsed() < TOGETHER) {
-            return;
+        false
+    }
+
+    /// Asks for what is due, unless more will be soon: then this is to be asked again
+    /// after so long.
+    pub(in crate::dask) fn fetch(&mut self, bridge: &Bridge) -> Option<Duration> {
+        if self.due.is_empty() {
+            return None;
+        }
+        let since = self.fetched.map_or(TOGETHER, |last| last.elapsed());
+        if since < TOGETHER && self.more_will_come() {
+            return Some(TOGETHER - since);
         }
         let mut chunks = std::mem::take(&mut self.due);
         chunks.retain(|chunk| {
@@ -66,5 +77,6 @@ impl State {
             let _ = bridge.send(&Command::Want(chunks));
             self.fetched = Some(Instant::now());
         }
+        None
     }
 }

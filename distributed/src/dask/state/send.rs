@@ -8,6 +8,8 @@
 
 use std::collections::{HashMap, VecDeque};
 
+use std::time::{Duration, Instant};
+
 use serde_bytes::Bytes as Raw;
 
 use crate::Error;
@@ -19,6 +21,10 @@ use super::super::bridge::Bridge;
 use super::super::pace::{HEAVY, LIGHT};
 use super::super::wire::Command;
 use super::{Kind, Paced, State};
+
+/// How long a suspect holds the others back at most: more than it takes a worker that
+/// dies soon to do so, and Dask to start the next, time and again.
+const OUTLIVED: Duration = Duration::from_secs(10);
 
 impl State {
     /// Puts a call where it waits next.
@@ -67,8 +73,12 @@ impl State {
         }
     }
 
+    /// One at a time, but for one that has long outlived what workers die of: whoever
+    /// waits for the others would wait for its end.
     fn send_suspects(&mut self, bridge: &Bridge) {
-        while self.suspect.is_none_or(|of| self.chunks.get(&of).is_none_or(|of| of.done))
+        let is_over = |of: u64, state: &Self| state.chunks.get(&of).is_none_or(|of| of.done);
+        while (self.suspect.is_none_or(|of| is_over(of, self))
+            || self.suspected.elapsed() > OUTLIVED)
             && let Some(mut group) = self.suspects.pop_front()
         {
             let Some(kind) = group.front().and_then(|id| self.entries.get(id)) else {
@@ -81,7 +91,11 @@ impl State {
             if !group.is_empty() {
                 self.suspects.push_front(group);
             }
-            self.suspect = (before < self.next).then_some(before);
+            if before < self.next {
+                (self.suspect, self.suspected) = (Some(before), Instant::now());
+            } else if self.suspect.is_some_and(|of| is_over(of, self)) {
+                self.suspect = None;
+            }
         }
     }
 
@@ -172,6 +186,7 @@ impl State {
         bridge: &Bridge,
     ) {
         let (mut items, mut home, mut wanted) = (Vec::new(), Vec::new(), None);
+        let mut frail = false;
         let mut bytes = 0;
         while items.len() < most
             && let Some(id) = queue.pop_front()
@@ -180,7 +195,11 @@ impl State {
             let Some(entry) = self.entries.get_mut(&id).filter(|entry| entry.is_due()) else {
                 continue;
             };
-            let alone = entry.alone;
+            // What Dask cannot make again is done again from here, and the rest by Dask.
+            let alone = entry.alone || (!items.is_empty() && entry.frail != frail);
+            if items.is_empty() {
+                frail = entry.frail;
+            }
             entry.queued = false;
             if self.count_missing(id) > 0 {
                 continue;
@@ -203,7 +222,7 @@ impl State {
             wanted = wanted.max(entry.wanted);
             bytes += entry.input.bytes.len();
             items.push(id);
-            if alone || bytes > HEAVY {
+            if self.entries[&id].alone || bytes > HEAVY {
                 break;
             }
         }
