@@ -65,6 +65,7 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
         Cluster::Dask(Some(address)) => {
             let library = dask::library("cluster_tasks")?;
             let python = dask::python()?;
+            eprintln!("connecting to {address}");
             let client = Client::dask(address).python(&python).tasks(library).connect()?;
             work(&client, options, Some((&python, address)))
         }
