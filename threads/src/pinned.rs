@@ -124,6 +124,13 @@ impl Pinned {
     /// # Ok::<(), threads::PinError>(())
     /// ```
     ///
+    /// # Threads that `work` starts
+    /// They may run on one core only, that of the thread which started them, and that
+    /// for good: the system has each thread inherit its place. If `work` is the first
+    /// to use rayon's global pool, from the caller's chunk, that pool has one thread on
+    /// one core until the program ends. Start pools and other threads that are to last
+    /// before the call.
+    ///
     /// # Panics
     /// If `work` panics for any chunk, with one of the panics, after all have
     /// ended.
