@@ -261,3 +261,33 @@ fn keep_to(core: usize) -> nix::Result<()> {
 fn cores_of(set: &CpuSet) -> Vec<usize> {
     (0..CpuSet::count()).filter(|core| set.is_set(*core) == Ok(true)).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn another_thread_waits_for_the_next_call() {
+        if cores_of(&sched_getaffinity(SELF).expect("a thread may ask")).len() < 2 {
+            return; // There is nobody but the caller.
+        }
+        let pinned = Pinned::start(2).expect("there are as many cores");
+        let mut pinned = pinned.awake_for(Duration::from_millis(100));
+        let start = Instant::now();
+        // Whoever waits holds the counter. Who lost its core has given up waiting.
+        while Arc::strong_count(&pinned.calls) == 1 {
+            assert!(start.elapsed() < Duration::from_secs(5), "it does not wait");
+            pinned.for_each_chunk(&mut [0; 2], |_| ());
+            thread::sleep(Duration::from_millis(2));
+        }
+    }
+
+    #[test]
+    fn whoever_waits_for_a_call_is_told_that_there_is_none() {
+        let pinned = Pinned::start(1).expect("there is a core");
+        let calls = Arc::clone(&pinned.calls);
+        let last = calls.load(Acquire);
+        drop(pinned);
+        assert_ne!(calls.load(Acquire), last, "who waits for another number still waits");
+    }
+}
