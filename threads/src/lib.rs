@@ -42,7 +42,7 @@
 //! | [`do_nothing`] | print a line, then sleep: unlocked, or with a lock released before or held across the sleep, or in one write |
 //! | [`squares`] | the list of squares: in Rust, memory rather than arithmetic |
 //! | [`sin`] | the sine of each element, in place |
-//! | [`simd::sin`] | the same, several elements at a time: as fast as the machine allows |
+//! | [`simd::sin`] | the same, several elements at a time: as fast as the machine allows, or by an [`Isa`](simd::Isa) of your choice |
 //! | [`simd::squares_into`] | the squares without the list: over what is there |
 //! | [`simd::scale`] | every element times a number, in place: what memory allows |
 //! | [`Mapping`] | an array in new pages, small or large: what the first touch costs |
