@@ -30,11 +30,11 @@ use rayon::{ThreadPool, ThreadPoolBuildError, ThreadPoolBuilder};
 #[derive(Debug, thiserror::Error)]
 pub enum PinError {
     /// A core each was asked for, and there are fewer.
-    #[error("{threads} pinned threads need as many cores, and this process has {cores}")]
+    #[error("{threads} pinned threads need as many cores, and this thread may use {cores}")]
     TooFewCores {
         /// How many threads were asked for.
         threads: usize,
-        /// How many cores this process may use.
+        /// How many cores the calling thread may use.
         cores: usize,
     },
     /// The system will not say which cores there are, or not keep a thread there.
@@ -64,8 +64,12 @@ pub struct Pinned {
 }
 
 impl Pinned {
-    /// Starts threads for so many cores: one on the second core that this process
-    /// may use, one on the third, and so on. The first core is the caller's.
+    /// Starts threads for so many cores: one on the second core that the calling
+    /// thread may use, one on the third, and so on. The first core is the caller's.
+    ///
+    /// Two crews take the same first cores, and get in each other's way if both work.
+    /// During a call of [`for_each_chunk`](Self::for_each_chunk) a thread may use one
+    /// core, so that `work` can start no crew of two.
     ///
     /// # Errors
     /// If there are fewer cores than that, or the system refuses.

@@ -141,7 +141,7 @@ fn more_threads_than_cores_are_refused() {
         Err(error @ PinError::TooFewCores { .. }) => assert_eq!(
             error.to_string(),
             format!(
-                "{} pinned threads need as many cores, and this process has {cores}",
+                "{} pinned threads need as many cores, and this thread may use {cores}",
                 cores + 1
             )
         ),
