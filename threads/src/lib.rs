@@ -56,7 +56,9 @@
 //! - Results come in the order of the items, whichever thread is first.
 //! - Every model gives the baseline's result, bit for bit: that of the same
 //!   operation, for `simd::sin` rounds a few sines to the other side than `sin`.
-//! - No thread outlives the call that started it.
+//! - No thread outlives the call that started it, but for those that are kept:
+//!   [`Pinned::start`]'s, which end soon after the [`Pinned`] is dropped, and those of
+//!   rayon's pool, which [`work_stealing`] starts once for the whole program.
 //! - A panic in one thread neither hangs nor stops the others; it reaches the
 //!   caller, as a value from [`scoped::try_map`] and as a panic from the rest.
 //! - Two threads never hold the same element, and no `unsafe` is needed for

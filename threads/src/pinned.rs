@@ -51,7 +51,7 @@ pub enum PinError {
 }
 
 /// Threads that each keep to a core of their own, the caller's for the length of a
-/// call. They end when it is dropped.
+/// call. They end soon after it is dropped.
 #[derive(Debug)]
 pub struct Pinned {
     /// The first is the caller's.
