@@ -42,7 +42,7 @@
 //! | [`do_nothing`] | print a line, then sleep: unlocked, or with a lock released before or held across the sleep, or in one write |
 //! | [`squares`] | the list of squares: in Rust, memory rather than arithmetic |
 //! | [`sin`] | the sine of each element, in place |
-//! | [`simd::sin`] | the same, several elements at a time: as fast as the machine allows |
+//! | [`simd::sin`] | the same, several elements at a time: as fast as the machine allows, or by an [`Isa`](simd::Isa) of your choice |
 //! | [`simd::squares_into`] | the squares without the list: over what is there |
 //! | [`simd::scale`] | every element times a number, in place: what memory allows |
 //! | [`Mapping`] | an array in new pages, small or large: what the first touch costs |
@@ -56,7 +56,9 @@
 //! - Results come in the order of the items, whichever thread is first.
 //! - Every model gives the baseline's result, bit for bit: that of the same
 //!   operation, for `simd::sin` rounds a few sines to the other side than `sin`.
-//! - No thread outlives the call that started it.
+//! - No thread outlives the call that started it, but for those that are kept:
+//!   [`Pinned::start`]'s, which end soon after the [`Pinned`] is dropped, and those of
+//!   rayon's pool, which [`work_stealing`] starts once for the whole program.
 //! - A panic in one thread neither hangs nor stops the others; it reaches the
 //!   caller, as a value from [`scoped::try_map`] and as a panic from the rest.
 //! - Two threads never hold the same element, and no `unsafe` is needed for

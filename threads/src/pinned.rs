@@ -30,11 +30,11 @@ use rayon::{ThreadPool, ThreadPoolBuildError, ThreadPoolBuilder};
 #[derive(Debug, thiserror::Error)]
 pub enum PinError {
     /// A core each was asked for, and there are fewer.
-    #[error("{threads} pinned threads need as many cores, and this process has {cores}")]
+    #[error("{threads} pinned threads need as many cores, and this thread may use {cores}")]
     TooFewCores {
         /// How many threads were asked for.
         threads: usize,
-        /// How many cores this process may use.
+        /// How many cores the calling thread may use.
         cores: usize,
     },
     /// The system will not say which cores there are, or not keep a thread there.
@@ -51,7 +51,7 @@ pub enum PinError {
 }
 
 /// Threads that each keep to a core of their own, the caller's for the length of a
-/// call. They end when it is dropped.
+/// call. They end soon after it is dropped.
 #[derive(Debug)]
 pub struct Pinned {
     /// The first is the caller's.
@@ -64,8 +64,12 @@ pub struct Pinned {
 }
 
 impl Pinned {
-    /// Starts threads for so many cores: one on the second core that this process
-    /// may use, one on the third, and so on. The first core is the caller's.
+    /// Starts threads for so many cores: one on the second core that the calling
+    /// thread may use, one on the third, and so on. The first core is the caller's.
+    ///
+    /// Two crews take the same first cores, and get in each other's way if both work.
+    /// During a call of [`for_each_chunk`](Self::for_each_chunk) a thread may use one
+    /// core, so that `work` can start no crew of two.
     ///
     /// # Errors
     /// If there are fewer cores than that, or the system refuses.
@@ -123,6 +127,13 @@ impl Pinned {
     /// assert_eq!(x, [10, 20, 30]);
     /// # Ok::<(), threads::PinError>(())
     /// ```
+    ///
+    /// # Threads that `work` starts
+    /// They may run on one core only, that of the thread which started them, and that
+    /// for good: the system has each thread inherit its place. If `work` is the first
+    /// to use rayon's global pool, from the caller's chunk, that pool has one thread on
+    /// one core until the program ends. Start pools and other threads that are to last
+    /// before the call.
     ///
     /// # Panics
     /// If `work` panics for any chunk, with one of the panics, after all have
@@ -253,4 +264,34 @@ fn keep_to(core: usize) -> nix::Result<()> {
 
 fn cores_of(set: &CpuSet) -> Vec<usize> {
     (0..CpuSet::count()).filter(|core| set.is_set(*core) == Ok(true)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn another_thread_waits_for_the_next_call() {
+        if cores_of(&sched_getaffinity(SELF).expect("a thread may ask")).len() < 2 {
+            return; // There is nobody but the caller.
+        }
+        let pinned = Pinned::start(2).expect("there are as many cores");
+        let mut pinned = pinned.awake_for(Duration::from_millis(100));
+        let start = Instant::now();
+        // Whoever waits holds the counter. Who lost its core has given up waiting.
+        while Arc::strong_count(&pinned.calls) == 1 {
+            assert!(start.elapsed() < Duration::from_secs(5), "it does not wait");
+            pinned.for_each_chunk(&mut [0; 2], |_| ());
+            thread::sleep(Duration::from_millis(2));
+        }
+    }
+
+    #[test]
+    fn whoever_waits_for_a_call_is_told_that_there_is_none() {
+        let pinned = Pinned::start(1).expect("there is a core");
+        let calls = Arc::clone(&pinned.calls);
+        let last = calls.load(Acquire);
+        drop(pinned);
+        assert_ne!(calls.load(Acquire), last, "who waits for another number still waits");
+    }
 }
