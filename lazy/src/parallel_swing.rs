@@ -14,7 +14,8 @@ const PAYS_FROM: u32 = 300_000;
 ///
 /// On two cores it took 0.73 [0.62, 0.77] of `prime_swing`'s time at 1,000,000 and 0.94
 /// [0.84, 0.96] at 300,000; without the threshold 0.98 [0.86, 1.07] at 100,000
-/// (interleaved; Intel Xeon, virtual, Linux 6.18, 2026-11-29). With nothing else run in
+/// (interleaved; Intel Xeon, virtual, Linux 6.18, 2026-11-29). A later run says 0.66
+/// [0.61, 0.74] and, at 300,000, 0.98 [0.95, 1.02]. With nothing else run in
 /// between, which would put the other thread to deeper sleep, it was 0.77 already at
 /// 100,000, and 1.14 at 15,000.
 ///

@@ -36,8 +36,8 @@ const WORTH_A_THREAD: u32 = 20_000;
 /// # If you need factorials
 ///
 /// Whoever may use LGPL software should take `rug` (GMP) or malachite: they are tested
-/// by many, and at n = 10,000 faster. 1000! took 4.4 µs here, 3.2 by GMP and 4.7 by
-/// malachite; 10,000! 245, 164 and 205 µs; 100,000! 5.1, 5.6 and 4.6 ms (Intel Xeon,
+/// by many, and at n = 10,000 faster. 1000! took 5.2 µs here, 3.7 by GMP and 5.4 by
+/// malachite; 10,000! 250, 167 and 198 µs; 100,000! 5.1, 5.5 and 4.1 ms (Intel Xeon,
 /// virtual, Linux 6.18, 2026-11-29).
 ///
 /// ```

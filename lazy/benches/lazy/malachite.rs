@@ -19,22 +19,32 @@ pub(crate) fn square(power: u32) -> Routine<BigUint> {
     numbers(move || black_box(&number) * black_box(&number))
 }
 
+/// `repeat` for malachite's numbers, in batches that last as long as its own: with more
+/// results alive the allocator gives memory back and faults it in again.
 fn numbers(work: impl Fn() -> Natural + 'static) -> Routine<BigUint> {
-    const AT_A_TIME: u64 = 64;
+    const BATCH: Duration = Duration::from_micros(20);
+    let (mut at_a_time, mut batch) = (1, Vec::new());
     timed(move |iterations| {
         let (mut taken, mut results) = (Duration::ZERO, Vec::new());
         let mut left = iterations;
         while left > 0 {
-            let size = left.min(AT_A_TIME);
-            let mut batch = Vec::with_capacity(AT_A_TIME as usize);
+            let size = left.min(at_a_time);
+            batch.reserve(size as usize);
             let start = Instant::now();
             batch.extend((0..size).map(|_| work()));
-            taken += start.elapsed();
+            let lasted = start.elapsed();
+            taken += lasted;
             // Equal results are checked, and kept, once.
             batch.dedup();
             results.extend(batch.iter().map(biguint));
             results.dedup();
+            batch.clear();
             left -= size;
+            if lasted < BATCH / 2 && size == at_a_time {
+                at_a_time *= 2;
+            } else if lasted > BATCH * 2 {
+                at_a_time = (at_a_time / 2).max(1);
+            }
         }
         Ok((taken, results))
     })

@@ -89,7 +89,7 @@ proptest! {
 }
 
 /// The largest sums of products that there can be, in lengths on both sides of every
-/// shape up to two thousand numbers, and one where threads share a transform.
+/// shape up to two thousand numbers.
 #[test]
 fn all_ones_times_all_ones() {
     let lengths = (1..40).chain((40..900).step_by(17)).chain([2_500, 15_000]);
@@ -97,6 +97,26 @@ fn all_ones_times_all_ones() {
         let ones = vec![u64::MAX; length];
         products_agree(&ones, &ones);
         squares_agree(&ones);
+    }
+}
+
+/// Where threads share a transform, and where they also share it with its tail. The
+/// words of (2^64n - 1)^2 are known: on paper it would take too long.
+#[test]
+fn all_ones_where_threads_share_a_transform() {
+    for length in [21_000, 35_000] {
+        let ones = vec![u64::MAX; length];
+        let mut expected = vec![0; length];
+        expected[0] = 1;
+        expected.push(u64::MAX - 1);
+        expected.resize(2 * length, u64::MAX);
+        let tables = digits::Tables::up_to(2 * length);
+        let mut out = vec![7; 2 * length];
+        digits::square(&mut out, &ones, &tables, Crew);
+        assert!(out == expected, "the square of {length} words");
+        out.fill(7);
+        digits::product(&mut out, &ones, &ones, &tables, Crew);
+        assert!(out == expected, "the product of {length} words");
     }
 }
 
