@@ -44,6 +44,11 @@ pub(super) const HEAVY: usize = 8 << 20;
 /// first may take many times as long as the next, while the worker warms up.
 const LOOKS: u32 = 8;
 
+/// A call that takes longer than this, in nanoseconds, is known by the first that were
+/// looked at: what those take more is little beside it, and to look costs as much as
+/// another task of Dask's.
+const LONG: f64 = 1e6;
+
 /// What of the time and the calls that were seen still counts when the next chunk is
 /// seen. Both are summed up, so that one long call among many short ones weighs as
 /// one call, and the first call of all is soon forgotten.
@@ -78,7 +83,9 @@ impl Pace {
 
     /// Whether it is worth while to look at another chunk of so many calls.
     pub(super) fn is_open(&self, calls: usize) -> bool {
-        !self.is_known() || (self.looks < LOOKS && self.bytes(calls) < LIGHT)
+        let (taken, seen) = self.seen;
+        let is_long = taken > LONG * seen;
+        !self.is_known() || (self.looks < LOOKS && !is_long && self.bytes(calls) < LIGHT)
     }
 
     /// About how many bytes the values of so many calls take; too many to count if
@@ -172,6 +179,9 @@ mod tests {
         }
         assert!(!light.is_open(1_000));
         assert_eq!(light.bytes(100), 800.0);
+        let mut long = Pace::default();
+        long.learn(2_000_000, 1, 8);
+        assert!(!long.is_open(1));
         let mut heavy = Pace::default();
         heavy.learn(1_000, 1, 1 << 20);
         assert!(!heavy.is_open(1));
