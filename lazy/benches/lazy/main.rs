@@ -154,7 +154,7 @@ fn faster_than_math(n: u64, times: f64, seen: &str) -> Claim {
         .compares("prime_swing", "python_math")
         .at(n)
         .at_most(1.0 / times)
-        .predicted(format!("{seen}, which was seen: the rule was set after the first run"))
+        .predicted(format!("{seen}, which had been seen when this was written; the rule is older"))
 }
 
 /// Factorials so long that a second thread is worth its waking.

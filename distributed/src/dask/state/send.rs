@@ -7,7 +7,6 @@
 //! those of others join in as long as all that is light.
 
 use std::collections::{HashMap, VecDeque};
-
 use std::time::{Duration, Instant};
 
 use serde_bytes::Bytes as Raw;
@@ -222,7 +221,7 @@ impl State {
             wanted = wanted.max(entry.wanted);
             bytes += entry.input.bytes.len();
             items.push(id);
-            if self.entries[&id].alone || bytes > HEAVY {
+            if entry.alone || bytes > HEAVY {
                 break;
             }
         }
