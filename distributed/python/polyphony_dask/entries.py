@@ -21,6 +21,10 @@ runs a task whose workers die."""
 PAUSE = 0.1
 """Seconds before the next try, when a worker has just gone."""
 
+MERCY = 20
+"""How often in a row what was done before is done again whose workers die. Dask
+holds a death against all that lay with the worker, and never forgets one."""
+
 LOST = "lost dependencies", "already forgotten"
 """Dask's reasons why a task cannot be done whose inputs are gone."""
 
@@ -40,6 +44,11 @@ class Entry:
     holders: int = 1
     wanted: bool = False
     done: bool = False
+    """It is at its end, however that came."""
+    has_value: bool = False
+    """It was done, once at least."""
+    spared: int = 0
+    """How often it was done again since, because workers died of it."""
 
     def settle(self, future: Future[Any] | None, failed: str = "") -> None:
         """What became of it: from now on those go that take it."""
@@ -59,6 +68,7 @@ class Entries:
         self.patience = patience
         self.shim = shim
         self.entries: dict[int, Entry] = {}
+        self.sparing = asyncio.Lock()
         self.bytes_on_the_way = 0
 
     def submit(
@@ -156,24 +166,74 @@ class Entries:
     async def watch(self, number: int, entry: Entry, future: Future[Any]) -> None:
         """Tells how it ends."""
         try:
-            await wait([future])
-        except FuturesCancelledError as error:
-            if "scheduler-connection-lost" in str(error):
-                self.session.lose("the connection to the scheduler is lost")
-            elif entry.holders > 0:
+            error = await self.outcome(number, entry, future)
+        except FuturesCancelledError as cancelled:
+            if entry.holders > 0:
                 # It was not cancelled here: then nobody would hold it.
-                self.tell_cancelled(number, entry, str(error))
+                self.tell_cancelled(number, entry, str(cancelled))
             self.end(entry)
             return
+        if error is None:
+            for of in entry.dependencies:
+                self.entries[of].spared = 0
         self.end(entry)
         if entry.holders == 0:
             return
-        if future.status == "error":
-            self.fail(number, await future.exception())
+        if error is not None:
+            self.fail(number, error)
             return
+        entry.has_value = True
         self.tell(Event.DONE, number)
         if entry.wanted:
             await self.fetch(number, entry, future)
+
+    async def outcome(
+        self, number: int, entry: Entry, future: Future[Any]
+    ) -> BaseException | None:
+        """Waits until a value is there, or there is a reason why there is none that
+        is not to be done again."""
+        while True:
+            await wait([future])
+            if future.status != "error":
+                return None
+            error: BaseException | None = await future.exception()
+            if entry.holders == 0 or not await self.spare(number, future, error):
+                return error
+
+    async def spare(
+        self, number: int, future: Future[Any], error: BaseException | None
+    ) -> bool:
+        """Has a task done again that workers died of, if it was done before: then
+        what kills them is another that lay there, too. So the values of its like
+        are made again and again until that one is found. It may be this one, or one
+        whose value this one takes."""
+        if not isinstance(error, KilledWorker):
+            return False
+        _, _, fault = blamed(error)
+        of = self.entries.get(fault)
+        if of is not None and not of.has_value:
+            return False
+        # One that nobody knows any more was done: it was held until then by what
+        # takes its value, and its deaths are held against that.
+        of = of or self.entries.get(number)
+        # The first of many that take its value has it done for all of them.
+        async with self.sparing:
+            if future.status != "error":
+                return True
+            client = self.session.client
+            if of is None or of.spared >= MERCY or client.scheduler is None:
+                return False
+            of.spared += 1
+            # Not by `Client.retry`: that takes a future back a second time, which may
+            # be done by then.
+            await client.scheduler.retry(keys=[future.key], client=client.id)
+            # What it says of them comes on another way.
+            until = asyncio.get_running_loop().time() + self.patience
+            while future.status == "error":
+                if asyncio.get_running_loop().time() > until:
+                    return False
+                await asyncio.sleep(0.01)
+            return True
 
     def tell(self, event: Event, number: int, *fields: bytes) -> None:
         """Tells of a chunk."""
@@ -181,6 +241,9 @@ class Entries:
 
     def tell_cancelled(self, number: int, entry: Entry, why: str) -> None:
         """Dask does not know of it any more, and nobody here wanted that."""
+        if "scheduler-connection-lost" in why:
+            self.session.lose("the connection to the scheduler is lost")
+            return
         if "scheduler-restart" in why:
             why = "another client has restarted the cluster"
         elif entry.done or self.lost(entry) or any(reason in why for reason in LOST):
@@ -207,26 +270,31 @@ class Entries:
     async def fetch(self, number: int, entry: Entry, future: Future[Any]) -> None:
         """Brings a value to the program."""
         try:
-            worker, reply = await self.session.client.gather(future)
-            fields = wire.text(worker), wire.data(reply)
-        except Exception as error:  # noqa: BLE001 - whatever it is, it is told
+            while (error := await self.outcome(number, entry, future)) is None:
+                try:
+                    worker, reply = await self.session.client.gather(future)
+                except KilledWorker:
+                    # Lost since, and what makes it again lay beside what kills.
+                    continue
+                entry.spared = 0
+                self.tell(Event.VALUE, number, wire.text(worker), wire.data(reply))
+                return
+        except Exception as lost:  # noqa: BLE001 - whatever it is, it is told
             # It was there, and was lost with its worker.
             if future.cancelled():
-                self.tell_cancelled(number, entry, said(error))
-            else:
-                self.fail(number, error)
-            return
-        self.tell(Event.VALUE, number, *fields)
+                self.tell_cancelled(number, entry, said(lost))
+                return
+            error = lost
+        self.fail(number, error)
 
     def fail(self, number: int, error: BaseException | None) -> None:
         """Tells why there is no value."""
         if isinstance(error, KilledWorker):
             attempts = error.allowed_failures + 1
             last = getattr(error.last_worker, "address", str(error.last_worker))
-            # It may be the end of another task, whose value this one takes.
-            task, _session, fault = str(error.task).rsplit("-", 2)
+            task, _session, fault = blamed(error)
             fields = (
-                wire.number("Q", int(fault)),
+                wire.number("Q", fault),
                 wire.text(task),
                 wire.number("I", attempts),
                 wire.text(str(last)),
@@ -255,3 +323,10 @@ class Entries:
             if entry.future is not None:
                 entry.future.release()
             self.end(entry)
+
+
+def blamed(error: KilledWorker) -> tuple[str, str, int]:
+    """Of whom workers died, whoever takes that one's value: its task, its session and
+    its number."""
+    task, session, number = str(error.task).rsplit("-", 2)
+    return task, session, int(number)

@@ -131,6 +131,14 @@ impl Bridge {
         Ok((bridge, BufReader::with_capacity(1 << 16, Patient { pipe: output, patience })))
     }
 
+    /// One that hears nothing.
+    #[cfg(test)]
+    pub(super) fn deaf() -> Self {
+        let child = Program::new("true").spawn().expect("a program that ends");
+        let (frames, writer, ear) = (Mutex::default(), Mutex::default(), Mutex::default());
+        Self { child: Mutex::new(child), frames, writer, ear }
+    }
+
     /// Sends it, now or soon. If it is gone, whoever reads its events says so.
     pub(super) fn send(&self, command: &Command<'_>) -> Result<(), processes::Error> {
         self.send_frame(wire::frame(command)?);

@@ -66,7 +66,7 @@ impl Shared {
     /// Takes in what comes, until nothing can come any more.
     fn read(&self, mut events: Events) {
         let error = loop {
-            let soon = self.state().fetch(&self.bridge);
+            let soon = self.state().look(&self.bridge);
             // Nothing may come by itself before that.
             if let Some(soon) = soon
                 && events.buffer().is_empty()

@@ -11,13 +11,17 @@
 //! | `state/events.rs` | what comes of the chunks |
 //! | `state/fetch.rs` | when a value is asked for |
 //! | `state/again.rs` | what was lost, and is brought back |
+//! | `state/blame.rs` | whom workers died of |
 //! | `state/hold.rs` | who needs what, and what nobody needs any more |
 
 mod again;
+mod blame;
 mod events;
 mod fetch;
 mod hold;
 mod send;
+#[cfg(test)]
+mod tests;
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
@@ -36,6 +40,7 @@ use crate::{Error, Info};
 use super::bridge::Bridge;
 use super::pace::{AIM, Pace};
 use super::wire::{Command, Workers};
+use blame::Blame;
 
 /// Which calls may share a chunk; those of the highest priority first.
 type Kind = (Reverse<i32>, &'static str, Resources);
@@ -75,8 +80,8 @@ struct Entry {
     finished: bool,
     /// How often it was lost before it was done.
     losses: u32,
-    /// How often workers died of the chunk that it was in until Dask gave that up.
-    killed: u32,
+    /// How often Dask gave it up though nothing else was in its chunk.
+    strikes: u32,
     /// Why there will never be a value with Dask.
     over: Option<Error>,
 }
@@ -95,6 +100,8 @@ struct Chunk {
     /// One of those that go only as fast as they are done.
     paced: bool,
     done: bool,
+    /// Others were with Dask when it went.
+    beside: bool,
     /// It was put on the cluster, where each worker was to have a copy.
     onto_each: bool,
     /// About how many bytes its value takes.
@@ -110,14 +117,11 @@ pub(super) struct State {
     waiting: BTreeMap<Kind, VecDeque<TaskId>>,
     /// What they take is with Dask: they go at once, so that no worker waits.
     ahead: BTreeMap<Kind, VecDeque<TaskId>>,
-    /// Workers died of a chunk that they were in, which one of them is to blame for.
-    /// Each group makes a chunk, one at a time: Dask holds a death against all that
-    /// its worker had in hand.
-    suspects: VecDeque<VecDeque<TaskId>>,
-    /// The chunk of those that is with Dask.
-    suspect: Option<u64>,
-    /// Since when.
-    suspected: Instant,
+    /// Those that are not done.
+    running: HashSet<u64>,
+    /// The last that went and could run at once.
+    latest: u64,
+    blame: Blame,
     /// Chunks that are done, whose values come along with others'.
     due: Vec<u64>,
     /// Those that are not done whose values will: some may be gone.
@@ -152,9 +156,9 @@ impl State {
             next: 0,
             waiting: BTreeMap::new(),
             ahead: BTreeMap::new(),
-            suspects: VecDeque::new(),
-            suspect: None,
-            suspected: Instant::now(),
+            running: HashSet::new(),
+            latest: 0,
+            blame: Blame::default(),
             due: Vec::new(),
             along: BTreeSet::new(),
             fetched: None,
@@ -273,14 +277,25 @@ impl State {
                 entry.dependants = dependants;
             }
         }
+        let beside = !self.running.is_empty();
         let pace = self.pace(task, &resources);
         let (pilot, bytes) = (paced && !pace.is_known(), pace.bytes(items.len()));
-        let of = Chunk { resources, pilot, paced, ..Chunk::new(task, items, bytes) };
+        let of = Chunk { resources, pilot, paced, beside, ..Chunk::new(task, items, bytes) };
         self.chunks.insert(chunk, of);
+        self.running.insert(chunk);
+        if paced {
+            self.latest = chunk;
+        }
     }
 
     fn pace(&mut self, task: &'static str, resources: &Resources) -> &mut Pace {
         self.paces.entry((task, resources.clone())).or_default()
+    }
+
+    /// Does what is due though nothing has come; this is to be asked again after so long.
+    pub(super) fn look(&mut self, bridge: &Bridge) -> Option<Duration> {
+        let (suspects, values) = (self.suspect(bridge), self.fetch(bridge));
+        suspects.into_iter().chain(values).min()
     }
 
     /// How many wait and run; who works is known to the cluster.
@@ -291,7 +306,8 @@ impl State {
         let waiting = self.entries.len() - placed - self.over;
         let waits = |entry: &&Entry| entry.place.is_none() && entry.over.is_none();
         debug_assert_eq!(waiting, self.entries.values().filter(waits).count());
-        let with_dask = self.chunks.values().filter(|of| !of.done).map(|of| of.items.len()).sum();
+        let items = |of: &u64| self.chunks.get(of).map_or(0, |of| of.items.len());
+        let with_dask = self.running.iter().map(items).sum();
         let (workers, chunk_time) = (Vec::new(), Some(Duration::from_nanos(AIM as u64)));
         Info { workers, waiting, running: with_dask, done: self.done, chunk_time }
     }
@@ -308,6 +324,7 @@ impl Chunk {
             pilot: false,
             paced: false,
             done: false,
+            beside: false,
             onto_each: false,
             bytes,
         }
@@ -333,7 +350,7 @@ impl Entry {
             frail: false,
             finished: false,
             losses: 0,
-            killed: 0,
+            strikes: 0,
             over: None,
         }
     }

@@ -11,7 +11,6 @@ use crate::Error;
 use crate::scheduler::TaskId;
 
 use super::super::bridge::Bridge;
-use super::super::wire::Command;
 use super::State;
 
 /// How many losses a call may outlive before it is looked at alone, for it may be the one
@@ -26,17 +25,16 @@ impl State {
     /// A chunk, or its value, was lost, and so were these others whose values it takes.
     pub(super) fn gone(&mut self, chunk: u64, taken: &[u64], bridge: &Bridge) {
         for of in taken {
-            self.again(*of, bridge);
+            self.again(*of, None, bridge);
         }
         let Some(of) = self.chunks.get(&chunk) else { return };
-        let (is_one, is_suspect) = (of.items.len() == 1, self.suspect == Some(chunk));
         if of.done {
-            return self.again(chunk, bridge);
+            return self.again(chunk, None, bridge);
         }
         let losses = self.count_loss(chunk);
         if losses <= ALLOWED {
-            self.again(chunk, bridge);
-        } else if is_one && (is_suspect || losses > 2 * ALLOWED) {
+            self.again(chunk, None, bridge);
+        } else if self.is_to_blame(chunk) {
             let why = format!("what it takes was lost with the worker that had it, {losses} times");
             self.fail(chunk, bridge, |task| Error::Dask { task, why });
         } else {
@@ -58,18 +56,17 @@ impl State {
         most
     }
 
-    /// Brings back what was in a chunk, which is no more.
-    pub(super) fn again(&mut self, chunk: u64, bridge: &Bridge) {
-        let Some(of) = self.chunks.remove(&chunk) else { return };
-        self.landed(&of);
-        let _ = bridge.send(&Command::Release(vec![chunk]));
+    /// Brings back what was in a chunk, which is no more; and if there was another reason
+    /// than that its worker is gone, what cannot be brought back has that error.
+    pub(super) fn again(&mut self, chunk: u64, why: Option<&Error>, bridge: &Bridge) {
+        let Some(of) = self.drop_chunk(chunk, bridge) else { return };
         for id in &of.items {
             let Some(entry) = self.entries.get(id).filter(|entry| entry.is_in(chunk)) else {
                 continue;
             };
             let (task, result) = (entry.slot.task, entry.slot.result());
             let error = match result {
-                None => match self.redo(*id) {
+                None => match self.redo(*id, why) {
                     Ok(()) => continue,
                     Err(error) => error,
                 },
@@ -88,12 +85,13 @@ impl State {
     }
 
     /// Has a call done again, or says why that cannot be.
-    fn redo(&mut self, id: TaskId) -> Result<(), Error> {
+    fn redo(&mut self, id: TaskId, why: Option<&Error>) -> Result<(), Error> {
         let Some(entry) = self.entries.get(&id) else { return Ok(()) };
         let (task, was_done) = (entry.slot.task, entry.finished);
         let (taken, dependants) = (entry.input.dependencies(), entry.dependants.clone());
         if was_done && !(entry.frail && taken.iter().all(|of| self.entries.contains_key(of))) {
-            return Err(Error::Dask { task, why: UNKNOWN.into() });
+            let unknown = || Error::Dask { task, why: UNKNOWN.into() };
+            return Err(why.cloned().unwrap_or_else(unknown));
         }
         if let Some(error) = taken.iter().find_map(|of| self.entries.get(of)?.over.clone()) {
             return Err(error);

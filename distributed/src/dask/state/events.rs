@@ -9,16 +9,9 @@ use crate::slot::Settled;
 
 use super::super::abi::format::{Outcome, Reply};
 use super::super::bridge::Bridge;
-use super::super::wire::{Command, Event};
-use super::{Chunk, Entry, State};
-
-/// Into how many groups those are parted of whom one is to blame: with each time that
-/// they are, workers die for one group.
-const GROUPS: usize = 32;
-
-/// After how many times that a call's workers have died it is to blame, whoever was
-/// beside it.
-const OFTEN: u32 = 3;
+use super::super::wire::Event;
+use super::blame::Blame;
+use super::{Entry, State};
 
 impl State {
     /// Takes an event in.
@@ -31,9 +24,10 @@ impl State {
                 let own = self.chunks.get(&chunk).map_or("", |of| of.task);
                 let task = self.named(&task).unwrap_or(own);
                 let last = processes::Error::Lost { worker, task };
-                self.killed(fault, &Error::WorkerKilled { task, attempts, last }, bridge);
+                let error = Error::WorkerKilled { task, attempts, last };
+                self.killed(fault, &error, bridge);
                 if fault != chunk {
-                    self.again(chunk, bridge);
+                    self.again(chunk, Some(&error), bridge);
                 }
             }
             Event::Cancelled(chunk) => self.fail(chunk, bridge, |task| Error::Cancelled { task }),
@@ -62,6 +56,7 @@ impl State {
             return;
         }
         let Some(mut of) = self.chunks.remove(&chunk) else { return };
+        self.running.remove(&chunk);
         self.done += of.items.len() as u64;
         if !of.pilot {
             self.landed(&of);
@@ -138,62 +133,6 @@ impl State {
         }
     }
 
-    /// Workers died of a chunk, again and again. If calls shared it they go again, in
-    /// small groups or alone: only one of them need be to blame. So does one that was in
-    /// a worker's hands beside others, who may be to blame in its place.
-    fn killed(&mut self, chunk: u64, error: &Error, bridge: &Bridge) {
-        for id in self.chunks.get(&chunk).map_or(&[][..], |of| &of.items) {
-            if let Some(entry) = self.entries.get_mut(id) {
-                entry.killed += 1;
-            }
-        }
-        match self.chunks.get(&chunk) {
-            // Of one that was done nobody has the inputs any more.
-            Some(of) if !of.done && (of.items.len() > 1 || !self.is_to_blame(chunk)) => {
-                self.part(chunk, bridge);
-            }
-            _ => self.fail(chunk, bridge, |_| error.clone()),
-        }
-    }
-
-    /// Whether a chunk of one call was the suspect, nothing else is with Dask, or
-    /// workers have died of it too often for a chance.
-    fn is_to_blame(&self, chunk: u64) -> bool {
-        let is_other = |(id, of): (&u64, &Chunk)| *id != chunk && !of.done;
-        let is_deadly = |id| self.entries.get(id).is_some_and(|entry| entry.killed >= OFTEN);
-        self.suspect == Some(chunk)
-            || !self.chunks.iter().any(is_other)
-            || self.chunks.get(&chunk).is_some_and(|of| of.items.iter().any(is_deadly))
-    }
-
-    /// One of a chunk's calls may be to blame for deaths: they go again in groups.
-    pub(super) fn part(&mut self, chunk: u64, bridge: &Bridge) {
-        let calls = self.taken_back(chunk, bridge);
-        for id in &calls {
-            if let Some(entry) = self.entries.get_mut(id) {
-                entry.queued = true;
-            }
-        }
-        let each = calls.len().div_ceil(GROUPS).max(1);
-        self.suspects.extend(calls.chunks(each).map(|group| group.iter().copied().collect()));
-    }
-
-    /// The calls of a chunk that are to be done all the same; it is no more.
-    fn taken_back(&mut self, chunk: u64, bridge: &Bridge) -> Vec<TaskId> {
-        let Some(of) = self.chunks.remove(&chunk) else { return Vec::new() };
-        self.landed(&of);
-        let _ = bridge.send(&Command::Release(vec![chunk]));
-        let mut items = of.items;
-        items.retain(|id| {
-            let entry = self.entries.get_mut(id).filter(|entry| entry.is_in(chunk));
-            entry.is_some_and(|entry| {
-                entry.place = None;
-                entry.is_due()
-            })
-        });
-        items
-    }
-
     /// All that is in a chunk has failed.
     pub(super) fn fail(
         &mut self,
@@ -201,9 +140,7 @@ impl State {
         bridge: &Bridge,
         why: impl FnOnce(&'static str) -> Error,
     ) {
-        let Some(of) = self.chunks.remove(&chunk) else { return };
-        self.landed(&of);
-        let _ = bridge.send(&Command::Release(vec![chunk]));
+        let Some(of) = self.drop_chunk(chunk, bridge) else { return };
         let is_in = |id: &TaskId| self.entries.get(id).is_some_and(|entry| entry.is_in(chunk));
         let items = of.items.iter().copied().filter(is_in).collect();
         self.give_up(items, &why(of.task), bridge);
@@ -227,7 +164,8 @@ impl State {
         self.waiting.clear();
         self.due.clear();
         self.along.clear();
-        self.suspects.clear();
+        self.running.clear();
+        self.blame = Blame::default();
         self.unknown.clear();
         self.questions.clear();
         self.scaling.clear();

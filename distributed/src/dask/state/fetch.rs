@@ -59,7 +59,7 @@ impl State {
 
     /// Asks for what is due, unless more will be soon: then this is to be asked again
     /// after so long.
-    pub(in crate::dask) fn fetch(&mut self, bridge: &Bridge) -> Option<Duration> {
+    pub(super) fn fetch(&mut self, bridge: &Bridge) -> Option<Duration> {
         if self.due.is_empty() {
             return None;
         }

@@ -126,12 +126,18 @@ impl State {
     fn leave(&mut self, chunk: u64, bridge: &Bridge) {
         let Some(of) = self.chunks.get_mut(&chunk) else { return };
         of.live -= 1;
-        if of.live == 0
-            && let Some(of) = self.chunks.remove(&chunk)
-        {
-            self.landed(&of);
-            let _ = bridge.send(&Command::Release(vec![chunk]));
+        if of.live == 0 {
+            self.drop_chunk(chunk, bridge);
         }
+    }
+
+    /// It is no more, neither here nor for Dask.
+    pub(super) fn drop_chunk(&mut self, chunk: u64, bridge: &Bridge) -> Option<Chunk> {
+        let of = self.chunks.remove(&chunk)?;
+        self.running.remove(&chunk);
+        self.landed(&of);
+        let _ = bridge.send(&Command::Release(vec![chunk]));
+        Some(of)
     }
 
     /// A chunk is at its end; it counts as in flight until it shows what it was

@@ -7,7 +7,6 @@
 //! those of others join in as long as all that is light.
 
 use std::collections::{HashMap, VecDeque};
-use std::time::{Duration, Instant};
 
 use serde_bytes::Bytes as Raw;
 
@@ -20,10 +19,6 @@ use super::super::bridge::Bridge;
 use super::super::pace::{HEAVY, LIGHT};
 use super::super::wire::Command;
 use super::{Kind, Paced, State};
-
-/// How long a suspect holds the others back at most: more than it takes a worker that
-/// dies soon to do so, and Dask to start the next, time and again.
-const OUTLIVED: Duration = Duration::from_secs(10);
 
 impl State {
     /// Puts a call where it waits next.
@@ -58,9 +53,12 @@ impl State {
     /// Sends chunks as long as there may be more of them.
     pub(super) fn pump(&mut self, bridge: &Bridge) {
         loop {
+            if self.send_suspects(bridge) {
+                // One of them is to be alone.
+                return;
+            }
             self.send_ahead(bridge);
             let before = self.next;
-            self.send_suspects(bridge);
             let kinds: Vec<Kind> = self.waiting.keys().cloned().collect();
             for kind in kinds {
                 self.send_waiting(&kind, bridge);
@@ -68,32 +66,6 @@ impl State {
             // What went may be what others were waiting for.
             if before == self.next && self.ahead.is_empty() {
                 return;
-            }
-        }
-    }
-
-    /// One at a time, but for one that has long outlived what workers die of: whoever
-    /// waits for the others would wait for its end.
-    fn send_suspects(&mut self, bridge: &Bridge) {
-        let is_over = |of: u64, state: &Self| state.chunks.get(&of).is_none_or(|of| of.done);
-        while (self.suspect.is_none_or(|of| is_over(of, self))
-            || self.suspected.elapsed() > OUTLIVED)
-            && let Some(mut group) = self.suspects.pop_front()
-        {
-            let Some(kind) = group.front().and_then(|id| self.entries.get(id)) else {
-                group.pop_front();
-                self.suspects.extend((!group.is_empty()).then_some(group));
-                continue;
-            };
-            let (kind, most, before) = (kind.kind(), group.len(), self.next);
-            self.send(&kind, &mut group, most, true, bridge);
-            if !group.is_empty() {
-                self.suspects.push_front(group);
-            }
-            if before < self.next {
-                (self.suspect, self.suspected) = (Some(before), Instant::now());
-            } else if self.suspect.is_some_and(|of| is_over(of, self)) {
-                self.suspect = None;
             }
         }
     }
@@ -176,7 +148,7 @@ impl State {
     }
 
     /// Sends the first of a queue, at most so many, as the next chunk.
-    fn send(
+    pub(super) fn send(
         &mut self,
         kind: &Kind,
         queue: &mut VecDeque<TaskId>,
