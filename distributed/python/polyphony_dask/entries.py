@@ -223,14 +223,20 @@ class Entries:
             client = self.session.client
             if of is None or of.spared >= MERCY or client.scheduler is None:
                 return False
+            if number not in self.entries:
+                return False
             of.spared += 1
             # Not by `Client.retry`: that takes a future back a second time, which may
             # be done by then.
-            await client.scheduler.retry(keys=[future.key], client=client.id)
+            try:
+                await client.scheduler.retry(keys=[future.key], client=client.id)
+            except Exception:  # noqa: BLE001 - it is not needed any more, or all is lost
+                return False
             # What it says of them comes on another way.
             until = asyncio.get_running_loop().time() + self.patience
             while future.status == "error":
-                if asyncio.get_running_loop().time() > until:
+                late = asyncio.get_running_loop().time() > until
+                if late or number not in self.entries:
                     return False
                 await asyncio.sleep(0.01)
             return True
@@ -285,7 +291,8 @@ class Entries:
                 self.tell_cancelled(number, entry, said(lost))
                 return
             error = lost
-        self.fail(number, error)
+        if entry.holders > 0:
+            self.fail(number, error)
 
     def fail(self, number: int, error: BaseException | None) -> None:
         """Tells why there is no value."""
