@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -122,7 +123,7 @@ class Entries:
     def scatter(self, number: int, onto_each: bool, item: bytes) -> None:
         """Puts a value on a worker or on each, beside everything else: only what
         takes it waits. Nobody hears of it unless it fails."""
-        entry = self.entries[number] = Entry([], done=True)
+        entry = self.entries[number] = Entry([], done=True, has_value=True)
         value = ("", self.shim.one_item(item))
         self.session.start(self.put(number, entry, onto_each, value))
 
@@ -174,8 +175,8 @@ class Entries:
             self.end(entry)
             return
         if error is None:
-            for of in entry.dependencies:
-                self.entries[of].spared = 0
+            for of in self.taken(entry):
+                of.spared = 0
         self.end(entry)
         if entry.holders == 0:
             return
@@ -192,38 +193,46 @@ class Entries:
     ) -> BaseException | None:
         """Waits until a value is there, or there is a reason why there is none that
         is not to be done again."""
+        was_spared = False
         while True:
+            # It may be taken back before this goes on.
             await wait([future])
-            if future.status != "error":
+            if future.status == "finished":
+                if was_spared:
+                    await self.rescue()
                 return None
+            if future.status != "error":
+                continue
             error: BaseException | None = await future.exception()
             if entry.holders == 0 or not await self.spare(number, future, error):
                 return error
+            was_spared = True
 
     async def spare(
         self, number: int, future: Future[Any], error: BaseException | None
     ) -> bool:
-        """Has a task done again that workers died of, if it was done before: then
-        what kills them is another that lay there, too. So the values of its like
-        are made again and again until that one is found. It may be this one, or one
-        whose value this one takes."""
-        if not isinstance(error, KilledWorker):
+        """Has this task done again, or the one whose value it takes, if workers died
+        of one that was done before: what kills them is then another that lay there,
+        too. So it is done again and again until that other is found."""
+        entry = self.entries.get(number)
+        if entry is None or not isinstance(error, KilledWorker):
             return False
         _, _, fault = blamed(error)
         of = self.entries.get(fault)
-        if of is not None and not of.has_value:
+        if of is None:
+            # What nobody knows any more was done, for what takes its value held it
+            # until then; unless that has failed. Its deaths are held against this.
+            if any(of.done and not of.has_value for of in self.taken(entry)):
+                return False
+            of = entry
+        elif not of.has_value:
             return False
-        # One that nobody knows any more was done: it was held until then by what
-        # takes its value, and its deaths are held against that.
-        of = of or self.entries.get(number)
         # The first of many that take its value has it done for all of them.
         async with self.sparing:
-            if future.status != "error":
+            if not await still(future, error):
                 return True
             client = self.session.client
-            if of is None or of.spared >= MERCY or client.scheduler is None:
-                return False
-            if number not in self.entries:
+            if of.spared >= MERCY or client.scheduler is None or entry.holders == 0:
                 return False
             of.spared += 1
             # Not by `Client.retry`: that takes a future back a second time, which may
@@ -234,12 +243,26 @@ class Entries:
                 return False
             # What it says of them comes on another way.
             until = asyncio.get_running_loop().time() + self.patience
-            while future.status == "error":
+            while await still(future, error):
                 late = asyncio.get_running_loop().time() > until
-                if late or number not in self.entries:
+                if late or entry.holders == 0:
                     return False
                 await asyncio.sleep(0.01)
             return True
+
+    async def rescue(self) -> None:
+        """Has those values made again that were lost while what they are made of had
+        failed: Dask thinks of them no more. Another that is lost begins anew."""
+        futures = [entry.future for entry in self.entries.values() if entry.has_value]
+        keys = [of.key for of in futures if of is not None and of.status == "lost"]
+        client = self.session.client
+        if keys and client.scheduler is not None:
+            with suppress(Exception):
+                await client.scheduler.retry(keys=keys, client=client.id)
+
+    def taken(self, entry: Entry) -> list[Entry]:
+        """Those whose values it takes."""
+        return [self.entries[of] for of in entry.dependencies]
 
     def tell(self, event: Event, number: int, *fields: bytes) -> None:
         """Tells of a chunk."""
@@ -316,7 +339,7 @@ class Entries:
         if entry is None or entry.wanted:
             return
         entry.wanted = True
-        if entry.done and entry.future is not None:
+        if entry.has_value and entry.future is not None:
             self.session.start(self.fetch(number, entry, entry.future))
 
     def release(self, number: int) -> None:
@@ -330,6 +353,11 @@ class Entries:
             if entry.future is not None:
                 entry.future.release()
             self.end(entry)
+
+
+async def still(future: Future[Any], error: BaseException) -> bool:
+    """Whether this is what has become of it, and not the same once more."""
+    return bool(future.status == "error" and await future.exception() is error)
 
 
 def blamed(error: KilledWorker) -> tuple[str, str, int]:

@@ -36,8 +36,13 @@ class Peer:
             stdout=subprocess.PIPE,
             env=os.environ | {"PYTHONPATH": str(Path(__file__).resolve().parents[1])},
         )
-        # Whatever hangs ends by this.
         self.guard = threading.Timer(DEADLINE, self.process.kill)
+        self.guard.start()
+
+    def guard_for(self, seconds: float) -> None:
+        """Whatever hangs ends by this, from now on."""
+        self.guard.cancel()
+        self.guard = threading.Timer(seconds, self.process.kill)
         self.guard.start()
 
     def say(self, command: Command, *fields: bytes) -> None:

@@ -283,9 +283,6 @@ impl State {
         let of = Chunk { resources, pilot, paced, beside, ..Chunk::new(task, items, bytes) };
         self.chunks.insert(chunk, of);
         self.running.insert(chunk);
-        if paced {
-            self.latest = chunk;
-        }
     }
 
     fn pace(&mut self, task: &'static str, resources: &Resources) -> &mut Pace {

@@ -31,7 +31,7 @@ const BESIDE: u32 = 2;
 
 /// How often a call is given up before it is to blame, though it was never alone: others
 /// may take too long to wait for.
-const AT_LAST: u32 = 5;
+pub(super) const AT_LAST: u32 = 5;
 
 /// How long nobody is suspected after something was given up: what was given up for the
 /// same deaths is told one by one.
@@ -57,12 +57,17 @@ pub(super) struct Blame {
     pub(super) given_up: Option<Instant>,
     /// Since when the next waits until it can be.
     pub(super) emptying: Option<Instant>,
+    /// Chunks for whose end one has waited in vain.
+    stubborn: HashSet<u64>,
+    /// Chunks that were given up.
+    faults: HashSet<u64>,
 }
 
 impl State {
     /// Workers died of a chunk, again and again.
     pub(super) fn killed(&mut self, chunk: u64, error: &Error, bridge: &Bridge) {
         let Some(of) = self.chunks.get(&chunk) else { return };
+        self.blame.faults.insert(chunk);
         if of.done {
             // Its calls' inputs are with Dask alone.
             self.again(chunk, Some(error), bridge);
@@ -71,6 +76,11 @@ impl State {
         } else {
             self.part(chunk, bridge);
         }
+    }
+
+    /// Whether a chunk is there, or was until it was given up.
+    pub(super) fn is_known(&self, chunk: u64) -> bool {
+        self.chunks.contains_key(&chunk) || self.blame.faults.contains(&chunk)
     }
 
     /// Whether a chunk that was given up is one call, and was alone or has been given
@@ -114,20 +124,19 @@ impl State {
 
     /// Sends suspects, one chunk at a time; whether all others have to wait.
     pub(super) fn send_suspects(&mut self, bridge: &Bridge) -> bool {
-        while self.blame.given_up.is_none()
-            && self.is_last_over()
-            && let Some(mut group) = self.blame.groups.pop_front()
-        {
+        while self.is_last_over() {
+            let Some(mut group) = self.blame.groups.pop_front() else { return false };
             group.retain(|id| self.entries.get(id).is_some_and(Entry::is_due));
-            let Some(first) = group.front().and_then(|id| self.entries.get(id)) else { continue };
+            let Some(first) = group.front().and_then(|id| self.entries.get(id)) else {
+                self.blame.emptying = None;
+                continue;
+            };
             let (kind, most) = (first.kind(), group.len());
             let alone = most == 1 && first.strikes >= BESIDE;
-            if alone && !self.running.is_empty() {
-                let since = self.blame.emptying.get_or_insert_with(Instant::now);
-                if since.elapsed() < EMPTYING {
-                    self.blame.groups.push_front(group);
-                    return true;
-                }
+            let soon = self.blame.given_up.is_some();
+            if soon || (alone && !self.is_empty()) {
+                self.blame.groups.push_front(group);
+                return alone;
             }
             self.blame.emptying = None;
             let chunk = self.next;
@@ -141,7 +150,20 @@ impl State {
                 (self.blame.last, self.blame.alone) = (Some((chunk, Instant::now())), alone);
             }
         }
-        self.blame.alone && !self.is_last_over()
+        self.blame.alone
+    }
+
+    /// Whether nothing is with Dask, or only what takes too long to wait for.
+    fn is_empty(&mut self) -> bool {
+        if self.running.is_subset(&self.blame.stubborn) {
+            return true;
+        }
+        let since = self.blame.emptying.get_or_insert_with(Instant::now);
+        if since.elapsed() < EMPTYING {
+            return false;
+        }
+        self.blame.stubborn.clone_from(&self.running);
+        true
     }
 
     /// Of the last nothing more is to be seen: it is no more, or has long outlived what

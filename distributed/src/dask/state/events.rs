@@ -25,6 +25,8 @@ impl State {
                 let task = self.named(&task).unwrap_or(own);
                 let last = processes::Error::Lost { worker, task };
                 let error = Error::WorkerKilled { task, attempts, last };
+                // A fault of what nobody needs any more is held against what needed it.
+                let fault = if self.is_known(fault) { fault } else { chunk };
                 self.killed(fault, &error, bridge);
                 if fault != chunk {
                     self.again(chunk, Some(&error), bridge);

@@ -135,8 +135,7 @@ impl State {
         (done && bytes.sum::<f64>() < LIGHT).then_some(other)
     }
 
-    /// How many of those whose values it takes are not with Dask, because workers
-    /// died of them.
+    /// How many of those whose values it takes are not with Dask any more.
     pub(super) fn count_missing(&mut self, id: TaskId) -> u32 {
         let Some(entry) = self.entries.get(&id) else { return 0 };
         let is_missing = |of: &&TaskId| self.entries.get(of).is_none_or(|of| of.place.is_none());
@@ -206,11 +205,15 @@ impl State {
         let request = request.finish(home.iter().map(|of| self.chunks[of].task));
         let resources = kind.2.iter().map(|(name, amount)| (&name[..], *amount)).collect();
         let request = Raw::new(&request);
+        let at_once = home.iter().all(|of| self.chunks.get(of).is_some_and(|of| of.done));
         let command =
             Command::Chunk { chunk, task, priority: kind.0.0, resources, of: home, request };
         let sent = bridge.send(&command);
         let open = paced && self.pace(task, &kind.2).is_open(items.len());
         self.placed(items, paced);
+        if at_once {
+            self.latest = chunk;
+        }
         if paced {
             self.pace(task, &kind.2).in_flight += 1;
         }

@@ -11,6 +11,7 @@ use crate::slot::Slot;
 use super::super::bridge::Bridge;
 use super::super::wire::Event;
 use super::State;
+use super::blame::AT_LAST;
 
 /// What is known of the calls, and the futures of those that were submitted.
 struct Fake {
@@ -245,4 +246,81 @@ fn what_waits_for_a_suspect_is_not_beside_it() {
     fake.killed_by(second, first);
     fake.pass(1);
     assert!(fake.is_blamed(deadly) && fake.is_blamed(next));
+}
+
+#[test]
+fn what_could_run_beside_a_suspect_may_be_to_blame_for_its_deaths() {
+    let mut fake = Fake::new();
+    let (first, suspect) = (fake.one("first"), fake.one("suspect"));
+    fake.state.pace("next", &Default::default()).learn(1_000, 1, 8);
+    fake.killed(&[suspect]);
+    fake.killed(&[suspect]);
+    // It is to be alone; meanwhile one comes that takes what is not done yet.
+    let next = fake.submit("next", 1, &[first])[0];
+    assert!(fake.chunk(suspect).is_none() && fake.chunk(next).is_none());
+    fake.done(first);
+    assert!(fake.chunk(suspect).is_some() && fake.chunk(next).is_none());
+    fake.pass(11);
+    fake.killed(&[next, suspect]);
+    assert!(fake.is_pending(suspect));
+}
+
+#[test]
+fn a_fault_that_nobody_knows_is_held_against_what_needed_it() {
+    let mut fake = Fake::new();
+    let deadly = fake.one("deadly");
+    for _ in 0..2 * AT_LAST {
+        if let Some(chunk) = fake.chunk(deadly) {
+            fake.killed_by(chunk, 999);
+            fake.pass(1);
+        }
+    }
+    assert!(fake.is_blamed(deadly));
+}
+
+#[test]
+fn what_takes_values_of_a_suspect_is_none() {
+    let mut fake = Fake::new();
+    let (deadly, other) = (fake.one("deadly"), fake.one("other"));
+    fake.state.pace("next", &Default::default()).learn(1_000, 1, 8);
+    let next = fake.submit("next", 1, &[deadly])[0];
+    let (first, second) = (fake.sent(deadly), fake.sent(next));
+    fake.killed_by(first, first);
+    fake.killed_by(second, first);
+    fake.pass(1);
+    assert_eq!(fake.state.entries[&next].strikes, 0);
+    fake.done(other);
+    fake.done(deadly);
+    fake.done(next);
+    assert!([deadly, other, next].iter().all(|id| fake.is_pending(*id)));
+}
+
+#[test]
+fn a_long_call_is_waited_for_once() {
+    let mut fake = Fake::new();
+    let long = fake.one("long");
+    for round in 0..3 {
+        let deadly = fake.one("deadly");
+        fake.killed(&[deadly]);
+        fake.killed(&[deadly]);
+        assert_eq!(fake.chunk(deadly).is_some(), round > 0);
+        fake.pass(61);
+        fake.killed(&[deadly]);
+        fake.killed(&[deadly]);
+        fake.killed(&[deadly]);
+        assert!(fake.is_blamed(deadly) && fake.is_pending(long));
+    }
+}
+
+#[test]
+fn a_suspect_that_is_cancelled_holds_nobody() {
+    let mut fake = Fake::new();
+    let (other, deadly) = (fake.one("other"), fake.one("deadly"));
+    fake.killed(&[deadly]);
+    fake.killed(&[deadly]);
+    let later = fake.one("later");
+    assert!(fake.chunk(later).is_none());
+    fake.state.cancel(vec![deadly], &fake.bridge);
+    assert!(fake.chunk(later).is_some() && fake.state.blame.emptying.is_none());
+    fake.done(other);
 }
