@@ -2,7 +2,7 @@
 //! scheduler with workers, and the library of tasks that the workers load. Each is
 //! made when it is not there. The bench has its clusters from here, too.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
@@ -87,7 +87,7 @@ impl Drop for DaskHere {
 /// # Errors
 /// That there is none; the script has said why on standard error.
 pub(crate) fn python() -> Result<PathBuf, String> {
-    if let Some(named) = std::env::var_os("POLYPHONY_PYTHON") {
+    if let Some(named) = named("POLYPHONY_PYTHON") {
         return Ok(named.into());
     }
     let mut script = Command::new(scripts().join("python-env"));
@@ -104,7 +104,7 @@ pub(crate) fn python() -> Result<PathBuf, String> {
 /// # Errors
 /// Without cargo, and if it cannot be built, which cargo has said why.
 pub(crate) fn library(example: &str) -> Result<PathBuf, String> {
-    if let Some(named) = std::env::var_os("POLYPHONY_TASKS") {
+    if let Some(named) = named("POLYPHONY_TASKS") {
         return Ok(named.into());
     }
     let program = std::env::current_exe().map_err(|e| format!("this program is gone: {e}"))?;
@@ -141,4 +141,9 @@ pub(crate) fn library(example: &str) -> Result<PathBuf, String> {
 
 fn scripts() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../scripts")
+}
+
+/// What a variable says, if that is anything.
+fn named(variable: &str) -> Option<OsString> {
+    std::env::var_os(variable).filter(|named| !named.is_empty())
 }

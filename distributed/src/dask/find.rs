@@ -1,6 +1,7 @@
 //! Which Python, and which library of tasks.
 
 use std::env;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use crate::Error;
@@ -8,7 +9,7 @@ use crate::Error;
 /// The interpreter: `POLYPHONY_PYTHON`, or the environment that
 /// `scripts/python-env` has made beside this program, or `python3`.
 pub(super) fn python() -> PathBuf {
-    if let Some(named) = env::var_os("POLYPHONY_PYTHON") {
+    if let Some(named) = named("POLYPHONY_PYTHON") {
         return named.into();
     }
     let target = env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
@@ -32,7 +33,7 @@ pub(super) fn python() -> PathBuf {
 /// # Errors
 /// Where it was looked for, if there is none.
 pub(super) fn library() -> Result<PathBuf, Error> {
-    if let Some(named) = env::var_os("POLYPHONY_TASKS") {
+    if let Some(named) = named("POLYPHONY_TASKS") {
         return existing(named.into());
     }
     let program = env::current_exe().unwrap_or_default();
@@ -53,4 +54,9 @@ pub(super) fn existing(path: PathBuf) -> Result<PathBuf, Error> {
          distributed::export_tasks!, or name its file by DaskCluster::tasks or in POLYPHONY_TASKS",
         path.display()
     )))
+}
+
+/// What a variable says, if that is anything.
+fn named(variable: &str) -> Option<OsString> {
+    env::var_os(variable).filter(|named| !named.is_empty())
 }

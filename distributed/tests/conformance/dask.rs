@@ -59,7 +59,8 @@ fn find_python() -> Result<PathBuf, String> {
     let made = |folder: &Path| {
         folder.join("python/stamp").exists().then(|| folder.join("python/bin/python"))
     };
-    let python = std::env::var_os("POLYPHONY_PYTHON").map(PathBuf::from);
+    let named = std::env::var_os("POLYPHONY_PYTHON").filter(|named| !named.is_empty());
+    let python = named.map(PathBuf::from);
     let python = python.or_else(|| program.ancestors().find_map(made)).unwrap_or("python3".into());
     let mut probe = Command::new(&python);
     probe.args(["-P", "-c", "import distributed.client"]).stderr(Stdio::null());
