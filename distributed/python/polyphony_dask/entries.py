@@ -1,4 +1,6 @@
-"""The tasks that the program has handed to Dask, and what comes of them."""
+"""The tasks that the program has handed to Dask, and what comes of them: a value, an
+error, or the end of workers, of which most tasks that had to do with it are innocent.
+"""
 
 from __future__ import annotations
 
@@ -47,7 +49,7 @@ class Entry:
     done: bool = False
     """It is at its end, however that came."""
     has_value: bool = False
-    """It was done, once at least."""
+    """It was done, once at least; of what is put there that is taken for granted."""
     spared: int = 0
     """How often it was done again since, because workers died of it."""
 
@@ -254,11 +256,12 @@ class Entries:
         """Has those values made again that were lost while what they are made of had
         failed: Dask thinks of them no more. Another that is lost begins anew."""
         futures = [entry.future for entry in self.entries.values() if entry.has_value]
-        keys = [of.key for of in futures if of is not None and of.status == "lost"]
         client = self.session.client
-        if keys and client.scheduler is not None:
-            with suppress(Exception):
-                await client.scheduler.retry(keys=keys, client=client.id)
+        for future in futures:
+            # One by one: of those that it does not know Dask says nothing but that.
+            if future is not None and future.status == "lost" and client.scheduler:
+                with suppress(Exception):
+                    await client.scheduler.retry(keys=[future.key], client=client.id)
 
     def taken(self, entry: Entry) -> list[Entry]:
         """Those whose values it takes."""

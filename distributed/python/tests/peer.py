@@ -36,12 +36,13 @@ class Peer:
             stdout=subprocess.PIPE,
             env=os.environ | {"PYTHONPATH": str(Path(__file__).resolve().parents[1])},
         )
-        self.guard = threading.Timer(DEADLINE, self.process.kill)
-        self.guard.start()
+        self.guard: threading.Timer | None = None
+        self.guard_for(DEADLINE)
 
     def guard_for(self, seconds: float) -> None:
         """Whatever hangs ends by this, from now on."""
-        self.guard.cancel()
+        if self.guard:
+            self.guard.cancel()
         self.guard = threading.Timer(seconds, self.process.kill)
         self.guard.start()
 
@@ -131,6 +132,7 @@ class Peer:
         assert self.process.stdout
         self.process.stdin.close()
         status = self.process.wait(DEADLINE)
-        self.guard.cancel()
+        if self.guard:
+            self.guard.cancel()
         self.process.stdout.close()
         return status

@@ -125,69 +125,6 @@ def test_a_task_that_kills_workers_is_given_up(connected: Peer) -> None:
     assert item_of(reply, 0) == (False, u64(2))
 
 
-def test_what_was_done_is_not_to_blame(peer: Peer, tasks: Path, tmp_path: Path) -> None:
-    gate, files = tmp_path / "gate", wire.text(str(tmp_path / "gate"))
-    gate.touch()
-    # Five workers die and are replaced.
-    peer.guard_for(60)
-    with local_cluster(1) as cluster:
-        scheduler, (nanny,) = cluster.scheduler, cluster.workers.values()
-        scheduler.allowed_failures = 0
-        peer.connect(cluster.scheduler_address, tasks)
-        peer.hear(Event.READY)
-
-        def runs_elsewhere(task: Any, before: str) -> bool:
-            worker = task.processing_on
-            there = worker is not None and worker.address in scheduler.workers
-            return there and worker.address != before
-
-        def made_again(before: str) -> None:
-            eventually(lambda: runs_elsewhere(task, before))
-
-        def kill() -> str:
-            (before,) = scheduler.workers
-            os.kill(nanny.pid, signal.SIGKILL)
-            eventually(lambda: before not in scheduler.workers)
-            return str(before)
-
-        peer.chunk(1, ("wait_for", files))
-        peer.hear(Event.DONE)
-        (task,) = scheduler.tasks.values()
-        gate.unlink()
-        before = kill()
-        # Its value is lost, and made again; and whoever makes it dies.
-        made_again(before)
-        before = kill()
-        eventually(lambda: task.state == "erred")
-        # Whoever needs it has it made all the same, however often that takes.
-        peer.call(2, "increment", (1, 0, "wait_for"))
-        peer.call(3, "increment", (1, 0, "wait_for"))
-        for _ in range(2):
-            made_again(before)
-            before = kill()
-        made_again(before)
-        # Nothing is told of them until they are done.
-        peer.say(Command.INFO, wire.number("Q", 7))
-        peer.hear(Event.INFO)
-        gate.touch()
-        peer.some(Command.WANT, 1, 2, 3)
-        assert {peer.value()[0] for _ in range(3)} == {1, 2, 3}
-        # What has never been done may be to blame.
-        gate.unlink()
-        peer.chunk(4, ("wait_for", files))
-
-        def fourth() -> Any:
-            tasks = list(scheduler.tasks.items())
-            return next((of for key, of in tasks if str(key).endswith("-4")), None)
-
-        eventually(lambda: fourth() is not None)
-        eventually(lambda: runs_elsewhere(fourth(), ""))
-        kill()
-        _, read = peer.hear(Event.KILLED)
-        assert (read.number("Q"), read.number("Q")) == (4, 4)
-        peer.close()
-
-
 @pytest.mark.parametrize("end", ["close", "kill"])
 def test_nothing_is_left_of_a_program(connected: Peer, cluster: Any, end: str) -> None:
     connected.chunk(1, ("increment", u64(1)))

@@ -2,16 +2,18 @@
 //!
 //! Dask gives a task up when several workers have died that had it in hand, whether
 //! they ran it or not, so most of those that it gives up have done nothing. Here a call
-//! is to blame only if nothing else can be:
+//! is to blame if nothing else can be, or at last:
 //!
 //! 1. What was given up goes again in groups, and each that is given up is parted
 //!    until its calls go one by one. One group is with Dask at a time, beside all that
 //!    nobody suspects.
 //! 2. A call that is given up time and again goes alone: nothing new is sent until the
 //!    cluster is empty, and for as long as it takes for workers to die.
-//! 3. Whatever was given up while it was alone with Dask is to blame.
+//! 3. Whatever was given up while it was alone with Dask is to blame. So is what was given
+//!    up five times beside others that take too long to wait for, innocent or not.
 //!
-//! Tasks of other clients are not seen here. What was done once is not suspected at all: the bridge has it done again by itself.
+//! Tasks of other clients are not seen here. What was done once is not suspected at all:
+//! the bridge has it done again by itself.
 
 use std::collections::{HashSet, VecDeque};
 use std::time::{Duration, Instant};
